@@ -1,0 +1,58 @@
+"""Everything a run needs to go on exactly where it stopped, in safetensors and JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+def save_checkpoint(
+    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, step: int, recipe: str
+) -> None:
+    """Writes weights, optimiser moments and the step; an older checkpoint is replaced whole."""
+    tensors = {f"model.{name}": t.detach().clone() for name, t in model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        for key, value in optimiser.state.get(parameter, {}).items():
+            tensors[f"optimiser.{key}.{name}"] = torch.as_tensor(value).clone()
+    partial = folder / f"{CHECKPOINT}.partial"
+    save_file(tensors, partial, {"step": str(step), "recipe": recipe})
+    os.replace(partial, folder / CHECKPOINT)
+
+
+def load_checkpoint(
+    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer | None, recipe: str | None
+) -> int:
+    """Restores what ``save_checkpoint`` wrote; the step to go on from, 0 without a checkpoint.
+
+    Raises:
+        ValueError: The checkpoint belongs to another recipe.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return 0
+    with safe_open(path, "pt") as stored:
+        facts = stored.metadata()
+        if recipe is not None and json.loads(facts["recipe"]) != json.loads(recipe):
+            raise ValueError(f"{path}: made with another recipe; use another --out folder")
+        model.load_state_dict(
+            {n.removeprefix("model."): stored.get_tensor(n) for n in stored.keys() if n.startswith("model.")}  # noqa: SIM118
+        )
+        if optimiser is not None:
+            for name, parameter in model.named_parameters():
+                keys = [
+                    n for n in stored.keys()  # noqa: SIM118
+                    if n.startswith("optimiser.") and n.split(".", 2)[2] == name
+                ]
+                if keys:
+                    optimiser.state[parameter] = {
+                        n.split(".", 2)[1]: stored.get_tensor(n) for n in keys
+                    }
+    return int(facts["step"])

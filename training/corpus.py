@@ -1,0 +1,111 @@
+"""Passages with the types to ask of them, drawn from teacher data and human-annotated datasets."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.negatives import NegativeTypes
+from training.recipe import DataRecipe
+from uner_edge.labelled import LabelledSpan, LabelledText, read_labelled
+
+TEACHER = "teacher"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A passage, the types asked of it, and its mentions of those types."""
+
+    text: str
+    types: tuple[str, ...]
+    entities: tuple[LabelledSpan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """All training texts by dataset."""
+
+    datasets: dict[str, list[LabelledText]]
+
+    def sizes(self) -> dict[str, int]:
+        """Texts per dataset."""
+        return {name: len(rows) for name, rows in self.datasets.items()}
+
+
+def load_corpus(data: Path, recipe: DataRecipe) -> Corpus:
+    """Reads every dataset of the recipe from ``data``.
+
+    Raises:
+        DataError: A file is missing or breaks the format.
+    """
+    datasets = {
+        name: list(read_labelled(data / "ner" / "train" / f"{name}.jsonl.gz"))
+        for name in recipe.datasets
+    }
+    if recipe.teacher_share > 0:
+        datasets[TEACHER] = list(read_labelled(data / TEACHER / "train.jsonl.gz"))
+    return Corpus(datasets)
+
+
+def type_counts(rows: list[LabelledText]) -> Counter[str]:
+    """In how many texts each type occurs."""
+    return Counter(kind for row in rows for kind in {e.type for e in row.entities})
+
+
+def draw_examples(
+    corpus: Corpus,
+    recipe: DataRecipe,
+    negatives: NegativeTypes | None,
+    count: int,
+    rng: random.Random,
+) -> list[Example]:
+    """``count`` examples: which dataset, which text, which types, all from ``rng``."""
+    supervised = [name for name in corpus.datasets if name != TEACHER]
+    weights = [len(corpus.datasets[name]) ** recipe.size_exponent for name in supervised]
+    examples = []
+    for _ in range(count):
+        if TEACHER in corpus.datasets and rng.random() < recipe.teacher_share:
+            assert negatives is not None
+            row = rng.choice(corpus.datasets[TEACHER])
+            examples.append(_ask_open(row, recipe, negatives, rng))
+        else:
+            name = rng.choices(supervised, weights)[0]
+            examples.append(_ask_closed(rng.choice(corpus.datasets[name]), recipe, rng))
+    return examples
+
+
+def _ask_closed(row: LabelledText, recipe: DataRecipe, rng: random.Random) -> Example:
+    """Types of a fully annotated text: all of them, or a random part if they are many."""
+    assert row.types is not None
+    asked = list(row.types)
+    rng.shuffle(asked)
+    size = min(len(asked), recipe.max_types)
+    if rng.random() < recipe.subset_chance:
+        size = rng.randint(1, size)
+    present = {e.type for e in row.entities}
+    # Present types first where not all fit, so that a text is not asked for nothing it has.
+    asked.sort(key=lambda kind: kind not in present)
+    kept = set(asked[:size])
+    return Example(
+        row.text, tuple(asked[:size]), tuple(e for e in row.entities if e.type in kept)
+    )
+
+
+def _ask_open(
+    row: LabelledText, recipe: DataRecipe, negatives: NegativeTypes, rng: random.Random
+) -> Example:
+    """Types of an openly annotated text: some it has, the listed absent ones, drawn negatives."""
+    present = sorted({e.type for e in row.entities})
+    most = round(recipe.max_types * (1 - recipe.negative_share))
+    asked = rng.sample(present, min(len(present), most))
+    wanted = round(len(asked) * recipe.negative_share / (1 - recipe.negative_share))
+    absent = [kind for kind in row.absent if kind not in present]
+    hard = rng.sample(absent, min(len(absent), max(2, wanted // 2)))
+    drawn = negatives.draw(present, max(1, wanted - len(hard)), rng)
+    kept = set(asked)
+    others = [kind for kind in dict.fromkeys([*hard, *drawn]) if kind not in kept]
+    return Example(
+        row.text, (*asked, *others), tuple(e for e in row.entities if e.type in kept)
+    )

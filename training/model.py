@@ -1,0 +1,99 @@
+"""The tagger: an encoder that scores every word of a passage against every asked type."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from transformers import BertConfig, BertModel
+
+from uner_edge.tagger_input import SHAPES
+
+
+class Tagger(nn.Module):
+    """A BERT encoder over passage and types packed side by side, and two small heads.
+
+    A word is its first sub-token's state, a type the mean over its segment; two MLPs take them
+    to ``score_dim`` for each of three roles (starts here, ends here, lies inside) and a scaled
+    dot product scores the pair. The uncased vocabulary hides capitals and digits, so an
+    embedding of each word's shape is added to its sub-tokens.
+    """
+
+    def __init__(self, config: BertConfig, head_dim: int = 512, score_dim: int = 128) -> None:
+        super().__init__()
+        self.encoder = BertModel(config, add_pooling_layer=False)
+        self.shapes = nn.Embedding(len(SHAPES), config.hidden_size)
+        self.score_dim = score_dim
+        self.word_head = _head(config.hidden_size, head_dim, 3 * score_dim)
+        self.type_head = _head(config.hidden_size, head_dim, 3 * score_dim)
+        self.scale = nn.Parameter(torch.tensor(5.0))
+        self.bias = nn.Parameter(torch.full((3,), -3.0))
+        nn.init.normal_(self.shapes.weight, std=config.initializer_range)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        positions: Tensor,
+        segments: Tensor,
+        shapes: Tensor,
+        word_starts: Tensor,
+        type_numbers: Tensor,
+    ) -> Tensor:
+        """Logits, shape (batch, words, types, 3). Inputs as in ``tagger_input.TaggerBatch``."""
+        embedded = self.encoder.embeddings.word_embeddings(input_ids) + self.shapes(shapes)
+        states = self.encoder(
+            inputs_embeds=embedded,
+            position_ids=positions,
+            token_type_ids=(segments > 0).long(),
+            attention_mask=_attention_mask(segments, embedded.dtype),
+        ).last_hidden_state
+        index = word_starts.unsqueeze(-1).expand(-1, -1, states.shape[-1])
+        words = self._roles(self.word_head(states.gather(1, index)))
+        members = (segments.unsqueeze(1) == type_numbers.view(1, -1, 1)).to(states.dtype)
+        means = members @ states / members.sum(-1, keepdim=True).clamp(min=1)
+        types = self._roles(self.type_head(means))
+        products = torch.einsum("bwrd,btrd->bwtr", words, types)
+        return products * (self.scale * self.score_dim**-0.5) + self.bias
+
+    def _roles(self, states: Tensor) -> Tensor:
+        return states.unflatten(-1, (3, self.score_dim))
+
+
+def _head(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """An MLP that keeps its input's variance, so that first scores have a deviation near 1.
+
+    With PyTorch's default the first scores are tiny and hardly anything is learned.
+    """
+    layers = nn.Sequential(nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, outputs))
+    for layer in (layers[0], layers[2]):
+        nn.init.kaiming_normal_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    return layers
+
+
+def _attention_mask(segments: Tensor, dtype: torch.dtype) -> Tensor:
+    """Additive mask (batch, 1, from, to): all see the passage and their own segment; it sees all."""
+    source, target = segments.unsqueeze(2), segments.unsqueeze(1)
+    allowed = (target >= 0) & ((source == 0) | (target == 0) | (source == target))
+    forbidden = torch.zeros_like(allowed, dtype=dtype).masked_fill(~allowed, -1e4)
+    return forbidden.unsqueeze(1)
+
+
+def from_encoder(folder: Path, dropout: float) -> Tagger:
+    """A fresh tagger on the pretrained BERT in ``folder`` (config.json, model.safetensors)."""
+    config = BertConfig.from_dict(json.loads((folder / "config.json").read_text("utf-8")))
+    config.hidden_dropout_prob = config.attention_probs_dropout_prob = dropout
+    tagger = Tagger(config)
+    weights = {
+        name: tensor
+        for name, tensor in load_file(folder / "model.safetensors").items()
+        if not name.startswith("pooler.") and name != "embeddings.position_ids"
+    }
+    missing, unexpected = tagger.encoder.load_state_dict(weights, strict=False)
+    if missing or unexpected:
+        raise ValueError(f"{folder}: not this encoder: missing {missing}, unexpected {unexpected}")
+    tagger.encoder.embeddings.word_embeddings.weight.requires_grad_(False)
+    return tagger

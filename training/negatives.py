@@ -1,0 +1,72 @@
+"""Negative types: asked of a passage that has none of them.
+
+Drawn in proportion to a type's frequency (UniversalNER, arXiv:2308.03279, section 3.2), but never
+a near synonym of a type the passage has: annotation is open, so "illness" may well be there where
+only "disease" is written down.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import random
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from training.model import Tagger
+from uner_edge.tagger_input import WordPieces
+
+
+class NegativeTypes:
+    """A pool of types to draw from."""
+
+    def __init__(
+        self, counts: Counter[str], vectors: NDArray[np.float32], similar: float
+    ) -> None:
+        """``vectors``: unit rows, one per type in the order of ``counts``."""
+        self._names = list(counts)
+        self._index = {name: i for i, name in enumerate(self._names)}
+        self._cumulative = list(itertools.accumulate(counts.values()))
+        self._vectors = vectors
+        self._similar = similar
+
+    def draw(self, present: Sequence[str], count: int, rng: random.Random) -> list[str]:
+        """Up to ``count`` types, none of them close to one of ``present``."""
+        rows = self._vectors[[self._index[p] for p in present if p in self._index]]
+        found: list[str] = []
+        for _ in range(4 * count):
+            at = bisect.bisect(self._cumulative, rng.random() * self._cumulative[-1])
+            name = self._names[at]
+            if name in found or name in present:
+                continue
+            if len(rows) and float((rows @ self._vectors[at]).max()) > self._similar:
+                continue
+            found.append(name)
+            if len(found) == count:
+                break
+        return found
+
+
+@torch.no_grad()
+def name_vectors(
+    names: Sequence[str], tagger: Tagger, word_pieces: WordPieces
+) -> NDArray[np.float32]:
+    """Unit sentence vectors of type names from the untuned encoder (mean pooling), one a row."""
+    order = sorted(range(len(names)), key=lambda i: len(names[i]))
+    vectors = np.zeros((len(names), tagger.encoder.config.hidden_size), np.float32)
+    for at in range(0, len(order), 256):
+        block = order[at : at + 256]
+        rows = [
+            torch.tensor([word_pieces.cls, *word_pieces.of_type(names[i]), word_pieces.sep])
+            for i in block
+        ]
+        ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-1)
+        mask = ids >= 0
+        states = tagger.encoder(ids.clamp(min=0), attention_mask=mask.long()).last_hidden_state
+        means = (states * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
+        vectors[block] = torch.nn.functional.normalize(means, dim=-1).numpy()
+    return vectors

@@ -1,0 +1,146 @@
+"""Recipes: TOML files that say everything a training run depends on."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be used; the message names file, key and the nearest valid key."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderRecipe:
+    """Where the pretrained encoder comes from."""
+
+    package: str
+    """Python package that carries the weights."""
+    folder: str
+    """Folder inside the package with config.json, model.safetensors and tokenizer.json."""
+    sha256: str
+    """Of model.safetensors."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataRecipe:
+    """What a run learns from and how passages and types are drawn."""
+
+    datasets: tuple[str, ...]
+    """Human-annotated datasets, by file name, from DATA/ner/train."""
+    teacher_share: float
+    """Share of passages drawn from DATA/teacher/train.jsonl.gz."""
+    size_exponent: float
+    """A dataset of n texts is drawn in proportion to n to this power."""
+    max_types: int
+    """Types asked of one passage at most."""
+    negative_share: float
+    """Share of absent types among those asked of a teacher passage."""
+    similar: float
+    """A drawn negative type may not have a higher cosine to any type present in the passage."""
+    subset_chance: float
+    """Chance that only a random part of a labelled passage's types is asked."""
+    max_tokens: int
+    """Longer passages (in sub-tokens) are left out; the run says how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptimiserRecipe:
+    """AdamW with cosine decay."""
+
+    steps: int
+    batch: int
+    """Passages per step."""
+    encoder_rate: float
+    head_rate: float
+    warm_up: float
+    """Share of the steps."""
+    weight_decay: float
+    focal: float
+    """Exponent of the focal weight (Lin et al. 2017, arXiv:1708.02002, equation 4); 0 is plain."""
+    clip: float
+    """Largest gradient norm."""
+    dropout: float
+
+
+@dataclass(frozen=True, slots=True)
+class DevRecipe:
+    """When and on what the run is judged while it goes on."""
+
+    unseen: bool
+    """Judge on the datasets of training/unseen.toml and refuse to learn from them; otherwise on
+    the dev parts of the datasets learned from."""
+    texts: int
+    """Of each dataset at most."""
+    every: int
+    """Steps."""
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One training run."""
+
+    name: str
+    seed: int
+    encoder: EncoderRecipe
+    data: DataRecipe
+    optimiser: OptimiserRecipe
+    dev: DevRecipe
+
+
+def load_recipe(path: Path) -> Recipe:
+    """The recipe in a TOML file.
+
+    Raises:
+        RecipeError: Unknown or missing key, wrong type of value, not TOML.
+    """
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(f"{path}: {error}") from error
+    recipe: Recipe = _read(Recipe, table, str(path))
+    both = sorted(set(recipe.data.datasets) & set(unseen_datasets()))
+    if both and recipe.dev.unseen:
+        raise RecipeError(f"{path}: unseen datasets must not be trained on: {', '.join(both)}")
+    return recipe
+
+
+def unseen_datasets() -> tuple[str, ...]:
+    """Dev datasets that no published model learns from."""
+    table = tomllib.loads(Path(__file__).with_name("unseen.toml").read_text("utf-8"))
+    return tuple(table["datasets"])
+
+
+def _read(record: type, table: dict[str, Any], where: str) -> Any:
+    parts = {
+        "encoder": EncoderRecipe,
+        "data": DataRecipe,
+        "optimiser": OptimiserRecipe,
+        "dev": DevRecipe,
+    }
+    fields = {field.name: field for field in dataclasses.fields(record)}
+    for key in table:
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise RecipeError(f"{where}: unknown key '{key}'{hint}")
+    values = {}
+    for name, field in fields.items():
+        if name not in table:
+            raise RecipeError(f"{where}: key '{name}' is missing")
+        value = table[name]
+        if name in parts:
+            values[name] = _read(parts[name], value, f"{where} [{name}]")
+        elif field.type == "tuple[str, ...]":
+            values[name] = tuple(value)
+        else:
+            wanted = {"str": str, "int": int, "float": (int, float), "bool": bool}[str(field.type)]
+            if not isinstance(value, wanted) or isinstance(value, bool) != (wanted is bool):
+                raise RecipeError(f"{where}: '{name}' must be {field.type}, not {value!r}")
+            values[name] = value
+    return record(**values)

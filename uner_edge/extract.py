@@ -1,0 +1,149 @@
+"""The story: documents -> passages -> engine -> offsets -> resolve -> results, batch by batch."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from uner_edge.document import Document, Entity, Passage, Result, Unreadable
+from uner_edge.engines import Engine
+from uner_edge.passages import split
+from uner_edge.resolve import resolve
+from uner_edge.types import TypeSet
+
+BATCH = 32
+"""Passages given to the engine at a time; small files share a batch, large files fill many."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A source on its way, and what has been found in it so far."""
+
+    source: Document | Unreadable
+    candidates: list[Entity] = field(default_factory=list)
+    waiting: int = 0
+    """Passages cut but not yet searched."""
+    split: bool = False
+    """True once all its passages are cut."""
+    chars_read: int = 0
+    seconds: float = 0.0
+
+
+def extract(
+    sources: Iterable[Document | Unreadable],
+    engine: Engine,
+    types: TypeSet,
+    threshold: float,
+    nested: bool = False,
+    with_text: bool = False,
+) -> Iterator[Result]:
+    """One Result per source, in order, as soon as it is complete.
+
+    A source that could not be read becomes a Result with an error. Memory holds one batch of
+    passages and the documents they come from, however many sources there are. On Ctrl-C the
+    documents under way are yielded with what was found in them and an error that says so, then
+    KeyboardInterrupt goes on its way.
+    """
+    under_way: deque[_Open] = deque()
+    batch: list[tuple[_Open, Passage]] = []
+
+    def search() -> None:
+        began = time.perf_counter()
+        found = find_in_passages([passage for _, passage in batch], engine, types, threshold)
+        each = (time.perf_counter() - began) / max(1, len(batch))
+        for (entry, passage), entities in zip(batch, found, strict=True):
+            entry.candidates += entities
+            entry.waiting -= 1
+            entry.chars_read = passage.core_end
+            entry.seconds += each
+        batch.clear()
+
+    def done() -> Iterator[Result]:
+        while under_way and under_way[0].split and not under_way[0].waiting:
+            yield _result(under_way.popleft(), engine, types, nested, with_text)
+
+    try:
+        for source in sources:
+            entry = _Open(source)
+            under_way.append(entry)
+            if isinstance(source, Document):
+                for passage in split(source.text, engine.pieces(source.text), engine.window):
+                    entry.waiting += 1
+                    batch.append((entry, passage))
+                    if len(batch) == BATCH:
+                        search()
+                        yield from done()
+            entry.split = True
+            yield from done()
+        search()
+        yield from done()
+    except KeyboardInterrupt:
+        for entry in under_way:
+            yield _result(entry, engine, types, nested, with_text, "interrupted")
+        raise
+
+
+def find_entities(
+    texts: Sequence[str], engine: Engine, types: TypeSet, threshold: float
+) -> list[list[Entity]]:
+    """Candidates per text, unresolved, offsets in that text; long texts are split as in a run."""
+    found: list[list[Entity]] = [[] for _ in texts]
+    cut = [
+        (index, passage)
+        for index, text in enumerate(texts)
+        for passage in split(text, engine.pieces(text), engine.window)
+    ]
+    searched = find_in_passages([passage for _, passage in cut], engine, types, threshold)
+    for (index, _), entities in zip(cut, searched, strict=True):
+        found[index] += entities
+    return found
+
+
+def find_in_passages(
+    passages: Sequence[Passage], engine: Engine, types: TypeSet, threshold: float
+) -> list[list[Entity]]:
+    """Per passage, the candidates that start in its core; offsets in the document.
+
+    The only place where offsets are shifted.
+    """
+    found = engine.find([passage.text for passage in passages], types, threshold)
+    return [
+        [
+            entity.shifted(passage.start)
+            for entity in entities
+            if passage.core_start <= entity.start + passage.start < passage.core_end
+        ]
+        for passage, entities in zip(passages, found, strict=True)
+    ]
+
+
+def _result(
+    entry: _Open,
+    engine: Engine,
+    types: TypeSet,
+    nested: bool,
+    with_text: bool,
+    error: str | None = None,
+) -> Result:
+    source = entry.source
+    if isinstance(source, Unreadable):
+        return Result(
+            source.path, None, None, 0, 0, (), engine.model, types.names, 0.0, error=source.reason
+        )
+    complete = entry.split and not entry.waiting
+    return Result(
+        path=source.path,
+        sha256=source.sha256,
+        encoding=source.encoding,
+        chars=len(source.text),
+        chars_read=len(source.text) if complete else entry.chars_read,
+        entities=resolve(entry.candidates, nested),
+        model=engine.model,
+        types=types.names,
+        seconds=round(entry.seconds, 4),
+        text=source.text if with_text else None,
+        error=error,
+        size=source.size,
+    )
