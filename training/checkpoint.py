@@ -42,17 +42,17 @@ def load_checkpoint(
         facts = stored.metadata()
         if recipe is not None and json.loads(facts["recipe"]) != json.loads(recipe):
             raise ValueError(f"{path}: made with another recipe; use another --out folder")
+        names = list(stored.keys())
         model.load_state_dict(
-            {n.removeprefix("model."): stored.get_tensor(n) for n in stored.keys() if n.startswith("model.")}  # noqa: SIM118
+            {n.removeprefix("model."): stored.get_tensor(n) for n in names if n[:6] == "model."}
         )
         if optimiser is not None:
             for name, parameter in model.named_parameters():
-                keys = [
-                    n for n in stored.keys()  # noqa: SIM118
-                    if n.startswith("optimiser.") and n.split(".", 2)[2] == name
+                moments = [
+                    n for n in names if n[:10] == "optimiser." and n.split(".", 2)[2] == name
                 ]
-                if keys:
+                if moments:
                     optimiser.state[parameter] = {
-                        n.split(".", 2)[1]: stored.get_tensor(n) for n in keys
+                        n.split(".", 2)[1]: stored.get_tensor(n) for n in moments
                     }
     return int(facts["step"])

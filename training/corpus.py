@@ -88,9 +88,7 @@ def _ask_closed(row: LabelledText, recipe: DataRecipe, rng: random.Random) -> Ex
     # Present types first where not all fit, so that a text is not asked for nothing it has.
     asked.sort(key=lambda kind: kind not in present)
     kept = set(asked[:size])
-    return Example(
-        row.text, tuple(asked[:size]), tuple(e for e in row.entities if e.type in kept)
-    )
+    return Example(row.text, tuple(asked[:size]), tuple(e for e in row.entities if e.type in kept))
 
 
 def _ask_open(
@@ -106,6 +104,4 @@ def _ask_open(
     drawn = negatives.draw(present, max(1, wanted - len(hard)), rng)
     kept = set(asked)
     others = [kind for kind in dict.fromkeys([*hard, *drawn]) if kind not in kept]
-    return Example(
-        row.text, (*asked, *others), tuple(e for e in row.entities if e.type in kept)
-    )
+    return Example(row.text, (*asked, *others), tuple(e for e in row.entities if e.type in kept))

@@ -56,10 +56,11 @@ class Tagger(nn.Module):
         means = members @ states / members.sum(-1, keepdim=True).clamp(min=1)
         types = self._roles(self.type_head(means))
         products = torch.einsum("bwrd,btrd->bwtr", words, types)
-        return products * (self.scale * self.score_dim**-0.5) + self.bias
+        logits: Tensor = products * (self.scale * self.score_dim**-0.5) + self.bias
+        return logits
 
     def _roles(self, states: Tensor) -> Tensor:
-        return states.unflatten(-1, (3, self.score_dim))
+        return states.view(*states.shape[:-1], 3, self.score_dim)
 
 
 def _head(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
@@ -67,15 +68,15 @@ def _head(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 
     With PyTorch's default the first scores are tiny and hardly anything is learned.
     """
-    layers = nn.Sequential(nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, outputs))
-    for layer in (layers[0], layers[2]):
+    first, second = nn.Linear(inputs, hidden), nn.Linear(hidden, outputs)
+    for layer in (first, second):
         nn.init.kaiming_normal_(layer.weight)
         nn.init.zeros_(layer.bias)
-    return layers
+    return nn.Sequential(first, nn.GELU(), second)
 
 
 def _attention_mask(segments: Tensor, dtype: torch.dtype) -> Tensor:
-    """Additive mask (batch, 1, from, to): all see the passage and their own segment; it sees all."""
+    """Additive mask (batch, 1, from, to): all see the passage and themselves; it sees all."""
     source, target = segments.unsqueeze(2), segments.unsqueeze(1)
     allowed = (target >= 0) & ((source == 0) | (target == 0) | (source == target))
     forbidden = torch.zeros_like(allowed, dtype=dtype).masked_fill(~allowed, -1e4)

@@ -24,9 +24,7 @@ from uner_edge.tagger_input import WordPieces
 class NegativeTypes:
     """A pool of types to draw from."""
 
-    def __init__(
-        self, counts: Counter[str], vectors: NDArray[np.float32], similar: float
-    ) -> None:
+    def __init__(self, counts: Counter[str], vectors: NDArray[np.float32], similar: float) -> None:
         """``vectors``: unit rows, one per type in the order of ``counts``."""
         self._names = list(counts)
         self._index = {name: i for i, name in enumerate(self._names)}

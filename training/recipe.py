@@ -144,3 +144,9 @@ def _read(record: type, table: dict[str, Any], where: str) -> Any:
                 raise RecipeError(f"{where}: '{name}' must be {field.type}, not {value!r}")
             values[name] = value
     return record(**values)
+
+
+def recipe_from_facts(table: dict[str, Any]) -> Recipe:
+    """The recipe that a checkpoint carries."""
+    recipe: Recipe = _read(Recipe, table, "checkpoint")
+    return recipe

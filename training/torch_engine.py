@@ -30,9 +30,7 @@ class TorchEngine:
         return self._word_pieces.pieces(text)
 
     @torch.no_grad()
-    def find(
-        self, passages: Sequence[str], types: TypeSet, threshold: float
-    ) -> list[list[Entity]]:
+    def find(self, passages: Sequence[str], types: TypeSet, threshold: float) -> list[list[Entity]]:
         """All types in one pass, passages of similar length together."""
         packed = [pack(text, self._word_pieces) for text in passages]
         asked = [self._word_pieces.of_type(name) for name in types.names]

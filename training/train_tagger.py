@@ -192,8 +192,11 @@ def training_step(
 
 
 def main() -> None:
+    """Parses the command line and runs."""
     parser = argparse.ArgumentParser(prog="python -m training.train_tagger", description=__doc__)
-    parser.add_argument("recipe", type=Path, help="TOML file, e.g. training/recipes/tagger-small.toml")
+    parser.add_argument(
+        "recipe", type=Path, help="TOML file, e.g. training/recipes/tagger-small.toml"
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder with ner/ and teacher/")
     parser.add_argument("--out", type=Path, required=True, help="checkpoints and metrics go here")
     arguments = parser.parse_args()

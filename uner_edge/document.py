@@ -1,4 +1,4 @@
-"""The records everything speaks in. All are frozen; all offsets are half-open and count characters."""
+"""The records everything speaks in: frozen, with half-open offsets that count characters."""
 
 from __future__ import annotations
 

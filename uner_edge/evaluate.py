@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import string
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from uner_edge.document import Entity
 from uner_edge.engines import Engine
 from uner_edge.extract import find_entities
-from uner_edge.labelled import LabelledText
+from uner_edge.labelled import LabelledText, Questions
 from uner_edge.resolve import resolve
 from uner_edge.types import TypeSet
 
@@ -62,14 +62,6 @@ class Scores:
         """Counts the answers to one question about ``kind``."""
         self.total.add(gold, predicted)
         self.by_type[kind].add(gold, predicted)
-
-
-@dataclass(frozen=True, slots=True)
-class Questions:
-    """A text and, for every type asked of it, the surfaces of the gold mentions (may be none)."""
-
-    text: str
-    answers: Mapping[str, tuple[str, ...]]
 
 
 def evaluate_spans(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from uner_edge.document import Document, Entity, Passage, Result, Unreadable
@@ -15,6 +15,16 @@ from uner_edge.types import TypeSet
 
 BATCH = 32
 """Passages given to the engine at a time; small files share a batch, large files fill many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a result holds."""
+
+    nested: bool = False
+    """Keep entities inside others and several types of one span; see ``resolve``."""
+    with_text: bool = False
+    """Results carry the document's text."""
 
 
 @dataclass(slots=True)
@@ -30,21 +40,31 @@ class _Open:
     chars_read: int = 0
     seconds: float = 0.0
 
+    def read_up_to(self, char: int) -> int:
+        """Notes that the text before ``char`` is searched; the bytes that this adds, about."""
+        assert isinstance(self.source, Document)
+        added, self.chars_read = char - self.chars_read, char
+        return round(self.source.size * added / max(1, len(self.source.text)))
+
 
 def extract(
     sources: Iterable[Document | Unreadable],
     engine: Engine,
     types: TypeSet,
     threshold: float,
-    nested: bool = False,
-    with_text: bool = False,
+    options: Options = Options(),
+    progress: Callable[[int], None] = lambda size: None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Result]:
     """One Result per source, in order, as soon as it is complete.
 
     A source that could not be read becomes a Result with an error. Memory holds one batch of
-    passages and the documents they come from, however many sources there are. On Ctrl-C the
-    documents under way are yielded with what was found in them and an error that says so, then
-    KeyboardInterrupt goes on its way.
+    passages and the documents they come from, however many sources there are.
+
+    Args:
+        progress: Told after every batch how many more bytes (about) have been searched.
+        stopped: Asked after every batch; once it says True, the documents under way are yielded
+            with what was found in them so far and the error "interrupted", and the run ends.
     """
     under_way: deque[_Open] = deque()
     batch: list[tuple[_Open, Passage]] = []
@@ -56,33 +76,35 @@ def extract(
         for (entry, passage), entities in zip(batch, found, strict=True):
             entry.candidates += entities
             entry.waiting -= 1
-            entry.chars_read = passage.core_end
             entry.seconds += each
+            progress(entry.read_up_to(passage.core_end))
         batch.clear()
 
     def done() -> Iterator[Result]:
         while under_way and under_way[0].split and not under_way[0].waiting:
-            yield _result(under_way.popleft(), engine, types, nested, with_text)
+            yield _result(under_way.popleft(), engine, types, options)
 
-    try:
-        for source in sources:
-            entry = _Open(source)
-            under_way.append(entry)
-            if isinstance(source, Document):
-                for passage in split(source.text, engine.pieces(source.text), engine.window):
-                    entry.waiting += 1
-                    batch.append((entry, passage))
-                    if len(batch) == BATCH:
-                        search()
-                        yield from done()
-            entry.split = True
-            yield from done()
+    for source in sources:
+        entry = _Open(source)
+        under_way.append(entry)
+        if isinstance(source, Document):
+            for passage in split(source.text, engine.pieces(source.text), engine.window):
+                entry.waiting += 1
+                batch.append((entry, passage))
+                if len(batch) == BATCH:
+                    search()
+                    yield from done()
+                    if stopped():
+                        break
+        entry.split = not stopped()
+        if stopped():
+            break
+        yield from done()
+    if not stopped():
         search()
         yield from done()
-    except KeyboardInterrupt:
-        for entry in under_way:
-            yield _result(entry, engine, types, nested, with_text, "interrupted")
-        raise
+    for entry in under_way:
+        yield _result(entry, engine, types, options, "interrupted")
 
 
 def find_entities(
@@ -123,8 +145,7 @@ def _result(
     entry: _Open,
     engine: Engine,
     types: TypeSet,
-    nested: bool,
-    with_text: bool,
+    options: Options,
     error: str | None = None,
 ) -> Result:
     source = entry.source
@@ -139,11 +160,11 @@ def _result(
         encoding=source.encoding,
         chars=len(source.text),
         chars_read=len(source.text) if complete else entry.chars_read,
-        entities=resolve(entry.candidates, nested),
+        entities=resolve(entry.candidates, options.nested),
         model=engine.model,
         types=types.names,
         seconds=round(entry.seconds, 4),
-        text=source.text if with_text else None,
+        text=source.text if options.with_text else None,
         error=error,
         size=source.size,
     )

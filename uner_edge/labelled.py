@@ -1,10 +1,14 @@
-"""Labelled data, the one format training and evaluation read: gzipped or plain JSON lines."""
+"""Labelled data as training and evaluation read it, and UniversalNER's conversation files."""
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -34,6 +38,14 @@ class LabelledText(msgspec.Struct, frozen=True):
     """Types known to have no mention (open annotation only)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """A text and, for every type asked of it, the surfaces of the gold mentions (may be none)."""
+
+    text: str
+    answers: Mapping[str, tuple[str, ...]]
+
+
 def read_labelled(path: Path) -> Iterator[LabelledText]:
     """The rows of a ``.jsonl`` or ``.jsonl.gz`` file.
 
@@ -41,23 +53,74 @@ def read_labelled(path: Path) -> Iterator[LabelledText]:
         DataError: A row breaks the format or an offset leaves its text; names file and line.
     """
     decoder = msgspec.json.Decoder(LabelledText)
-    opener = gzip.open if path.suffix == ".gz" else open
+    for number, line in enumerate(_read(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = decoder.decode(line)
+        except msgspec.MsgspecError as error:
+            raise DataError(f"{path}:{number}: not a labelled text: {error}") from error
+        for span in row.entities:
+            if not 0 <= span.start < span.end <= len(row.text):
+                raise DataError(
+                    f"{path}:{number}: span {span.start}-{span.end} is not inside the text "
+                    f"of {len(row.text)} characters"
+                )
+        yield row
+
+
+_PASSAGE = re.compile(r"(?:Dataset: [^\n]*\n\s*)?Text: (.*)", re.DOTALL)
+_QUESTION = re.compile(r"What describes (.*) in the text\?", re.DOTALL)
+
+
+def read_conversations(path: Path) -> list[Questions]:
+    """The rows of a UniversalNER evaluation file: a JSON list of conversations.
+
+    Rows about one text are put together, so that it is searched once for all its types.
+
+    Raises:
+        DataError: A conversation does not follow the template; names file and row.
+    """
     try:
-        with opener(path, "rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                if not line.strip():
-                    continue
-                row = decoder.decode(line)
-                for span in row.entities:
-                    if not 0 <= span.start < span.end <= len(row.text):
-                        raise DataError(
-                            f"{path}:{number}: span {span.start}-{span.end} is not inside "
-                            f"the text of {len(row.text)} characters"
-                        )
-                yield row
-    except msgspec.ValidationError as error:
-        raise DataError(f"{path}:{number}: {error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}:{number}: not JSON: {error}") from error
+        rows = json.loads(_read(path))
+    except ValueError as error:
+        raise DataError(f"{path}: not JSON: {error}") from error
+    if not isinstance(rows, list):
+        raise DataError(f"{path}: a conversation file is a JSON list")
+    texts: list[tuple[str, dict[str, tuple[str, ...]]]] = []
+    latest: dict[str, dict[str, tuple[str, ...]]] = {}
+    for number, row in enumerate(rows, start=1):
+        try:
+            text, answers = _conversation(row)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{path}: row {number}: not a UniversalNER conversation") from error
+        known = latest.get(text)
+        if known is None or known.keys() & answers.keys():
+            known = latest[text] = {}
+            texts.append((text, known))
+        known.update(answers)
+    return [Questions(text, answers) for text, answers in texts]
+
+
+def _conversation(row: dict[str, Any]) -> tuple[str, dict[str, tuple[str, ...]]]:
+    turns = [(turn["from"], turn["value"]) for turn in row["conversations"]]
+    passage = _PASSAGE.fullmatch(turns[0][1])
+    if passage is None or len(turns) < 4 or len(turns) % 2:
+        raise ValueError
+    answers = {}
+    for (_, question), (_, answer) in zip(turns[2::2], turns[3::2], strict=True):
+        asked = _QUESTION.fullmatch(question)
+        listed = json.loads(answer)
+        if asked is None or not isinstance(listed, list):
+            raise ValueError
+        answers[asked[1]] = tuple(str(surface) for surface in listed)
+    return passage[1], answers
+
+
+def _read(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if path.suffix == ".gz" else content
     except (OSError, EOFError) as error:
-        raise DataError(f"{path}: {error.strerror if isinstance(error, OSError) and error.strerror else error}") from error
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise DataError(f"{path}: {(reason or str(error)).lower()}") from error

@@ -45,9 +45,7 @@ def split(text: str, pieces: Iterable[Piece], window: int) -> Iterator[Passage]:
         held.append(piece)
         size += piece.size
     if held:
-        yield Passage(
-            text[held[0].start : held[-1].end], held[0].start, core_start, len(text)
-        )
+        yield Passage(text[held[0].start : held[-1].end], held[0].start, core_start, len(text))
 
 
 def _break_point(text: str, pieces: list[Piece], size: int) -> int:

@@ -12,7 +12,7 @@ from uner_edge.types import TypeSet
 
 
 class Engine(Protocol):
-    """Finds entities in passages. The tagger, the generator and training's own model are engines."""
+    """Finds entities in passages: the tagger, the generator, and models under training."""
 
     @property
     def model(self) -> str:
@@ -25,9 +25,7 @@ class Engine(Protocol):
     def pieces(self, text: str) -> Iterator[Piece]:
         """The indivisible parts of ``text`` with their sizes, lazily, in order."""
 
-    def find(
-        self, passages: Sequence[str], types: TypeSet, threshold: float
-    ) -> list[list[Entity]]:
+    def find(self, passages: Sequence[str], types: TypeSet, threshold: float) -> list[list[Entity]]:
         """Per passage, every entity that reaches ``threshold``; offsets within the passage.
 
         The order of ``types`` changes nothing. Candidates may overlap: resolve settles that.

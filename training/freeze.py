@@ -1,0 +1,103 @@
+"""Freezes a trained tagger for export: ``python -m training.freeze RUN --data DATA --out OUT``.
+
+The folder is all that the export step sees: the model's graph with its weights (a torch.export
+program, so no model code is needed to load it), the tokenizer, and the facts of the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from tokenizers import Tokenizer
+from torch.export import Dim, ExportedProgram
+
+from training.checkpoint import CHECKPOINT, load_checkpoint
+from training.model import Tagger, from_encoder
+from training.provenance import provenance
+from training.recipe import Recipe, recipe_from_facts
+from training.train_tagger import encoder_folder, load_word_pieces
+from uner_edge.tagger_input import WordPieces, collate, pack
+
+STOPPED = 900.0
+"""Seconds without a line in metrics.jsonl after which a run counts as stopped."""
+
+
+def freeze(run: Path, data: Path, out: Path) -> None:
+    """Writes model.pt2, tokenizer.json and facts.json to ``out``."""
+    with safe_open(run / CHECKPOINT, "pt") as stored:
+        recipe = recipe_from_facts(json.loads(stored.metadata()["recipe"]))
+        step = int(stored.metadata()["step"])
+    folder = encoder_folder(recipe)
+    tagger = from_encoder(folder, dropout=0.0)
+    load_checkpoint(run, tagger, None, None)
+    out.mkdir(parents=True, exist_ok=True)
+    torch.export.save(trace(tagger.eval(), load_word_pieces(folder)), out / "model.pt2")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.save(str(out / "tokenizer.json"))
+    facts = {
+        "name": recipe.name,
+        "base": {**dataclasses.asdict(recipe.encoder), "licence": "Apache-2.0"},
+        "training": training_facts(run, data, recipe, step),
+    }
+    (out / "facts.json").write_text(json.dumps(facts, indent=1), "utf-8")
+
+
+def training_facts(run: Path, data: Path, recipe: Recipe, step: int) -> dict[str, Any]:
+    """What the run learned from and how long it took, for the manifest."""
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").open(encoding="utf-8")]
+    gaps = [after["time"] - before["time"] for before, after in itertools.pairwise(rows)]
+    return {
+        "recipe": f"training/recipes/{recipe.name.removeprefix('uner-')}.toml",
+        "seed": recipe.seed,
+        "steps": step,
+        "passages": step * recipe.optimiser.batch,
+        "hours": round(sum(gap for gap in gaps if gap < STOPPED) / 3600, 2),
+        "data": provenance(data, recipe.data),
+    }
+
+
+def trace(tagger: Tagger, word_pieces: WordPieces) -> ExportedProgram:
+    """The model's graph with batch, length, words and types left open."""
+    texts = ["Imatinib was approved in May 2001.", "Words: three."]
+    types = [["drug", "date and time", "place"], ["drug"]]
+    batch = collate(
+        [pack(text, word_pieces) for text in texts],
+        [[word_pieces.of_type(kind) for kind in kinds] for kinds in types],
+        word_pieces,
+    )
+    names = ("passages", "length", "words", "types")
+    passages, length, words, asked = (Dim(name, min=1) for name in names)
+    sequence = {0: passages, 1: length}
+    shapes = {
+        "input_ids": sequence,
+        "positions": sequence,
+        "segments": sequence,
+        "shapes": sequence,
+        "word_starts": {0: passages, 1: words},
+        "type_numbers": {0: asked},
+    }
+    feed = {name: torch.from_numpy(array) for name, array in batch.feed().items()}
+    return torch.export.export(tagger, (), kwargs=feed, dynamic_shapes=shapes)
+
+
+def main() -> None:
+    """Parses the command line and runs."""
+    parser = argparse.ArgumentParser(prog="python -m training.freeze", description=__doc__)
+    parser.add_argument("run", type=Path, help="the --out folder of training.train_tagger")
+    parser.add_argument("--data", type=Path, required=True, help="folder with ner/ and teacher/")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the export step")
+    arguments = parser.parse_args()
+    freeze(arguments.run, arguments.data, arguments.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Where every training text came from and under which licence, for the model's manifest."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from training.corpus import TEACHER
+from training.recipe import DataRecipe
+
+
+def provenance(data: Path, recipe: DataRecipe) -> list[dict[str, Any]]:
+    """Per dataset: name, texts, licence as the catalogue gives it, and the file's sha256.
+
+    The teacher's passages carry a licence each; they are one entry per licence.
+    """
+    licences = catalogue_licences(data / "ner" / "CATALOG.md")
+    entries = []
+    for name in recipe.datasets:
+        path = data / "ner" / "train" / f"{name}.jsonl.gz"
+        entries.append(
+            {
+                "dataset": name,
+                "texts": len(gzip.decompress(path.read_bytes()).splitlines()),
+                "licence": licences[name],
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            }
+        )
+    if recipe.teacher_share > 0:
+        path = data / TEACHER / "train.jsonl.gz"
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        rows = map(json.loads, gzip.decompress(path.read_bytes()).splitlines())
+        for licence, texts in Counter(row["licence"] for row in rows).most_common():
+            entries.append(
+                {"dataset": TEACHER, "texts": texts, "licence": licence, "sha256": digest}
+            )
+    return entries
+
+
+def catalogue_licences(catalogue: Path) -> dict[str, str]:
+    """Dataset to licence, with its flags, from the catalogue's Markdown table."""
+    found = {}
+    for line in catalogue.read_text("utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 9 and cells[3].isdigit():
+            found[cells[0]] = cells[5] if cells[6] == "-" else f"{cells[5]} ({cells[6]})"
+    return found

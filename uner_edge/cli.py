@@ -1,0 +1,267 @@
+"""The ``uner`` command: parse, call, print, exit. Results go to stdout, talk goes to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from uner_edge import __version__
+from uner_edge.errors import ExitCode, UnerError, UsageError
+from uner_edge.offline import deny_network
+from uner_edge.settings import load_settings
+from uner_edge.types import TypeSet, load_pack, load_preset, presets
+
+app = typer.Typer(
+    name="uner",
+    help="Find any kind of entity in your own files, on your own machine. Nothing leaves it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+models_app = typer.Typer(help="Models on this machine.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+Model = Annotated[
+    str | None, typer.Option(metavar="NAME|DIR", help="Installed model, or a model folder.")
+]
+Threshold = Annotated[
+    float | None, typer.Option(help="Least score, 0 to 1. Default: the model's own.")
+]
+Threads = Annotated[int | None, typer.Option(help="Default: one per core.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"uner {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print version.")
+    ] = False,
+) -> None:
+    """Options of every command."""
+
+
+@app.command()
+def extract(
+    paths: Annotated[list[str], typer.Argument(help="Files and folders; - is standard input.")],
+    types: Annotated[
+        str | None, typer.Option(help="What to find: names separated by commas.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="What to find: a ready list (uner presets).")
+    ] = None,
+    types_file: Annotated[
+        Path | None, typer.Option(help="What to find: a type pack of your own (TOML).")
+    ] = None,
+    threshold: Threshold = None,
+    format: Annotated[
+        str | None,
+        typer.Option(help="table, jsonl or csv. Default: table on a terminal, else jsonl."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write here; .csv or .jsonl decides.")
+    ] = None,
+    model: Model = None,
+    threads: Threads = None,
+    recursive: Annotated[
+        bool | None, typer.Option("--recursive/--no-recursive", help="Enter subfolders.")
+    ] = None,
+    include: Annotated[
+        list[str] | None, typer.Option(help="Only such files, as in .gitignore: '*.md'.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="No such files or folders: 'drafts/'.")
+    ] = None,
+    nested: Annotated[
+        bool | None, typer.Option("--nested/--flat", help="Allow entities inside entities.")
+    ] = None,
+    with_text: Annotated[
+        bool | None, typer.Option("--with-text/--no-text", help="Carry the text in JSON lines.")
+    ] = None,
+    max_bytes: Annotated[
+        int | None, typer.Option(help="Report larger files instead of reading them.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+) -> None:
+    """Find entities in files and folders.
+
+    [bold]uner extract papers/ --types "gene, adverse event, study site"[/bold]
+
+    [bold]cat letter.txt | uner extract - --preset clinical --format csv[/bold]
+
+    Exit codes: 0 fine, 1 some files failed or were not read completely, 2 wrong call,
+    3 model missing or damaged, 4 nothing to read, 130 interrupted.
+    """
+    from uner_edge.run import run_extract
+
+    flags = {
+        "model": model,
+        "threshold": threshold,
+        "threads": threads,
+        "nested": nested,
+        "with_text": with_text,
+        "recursive": recursive,
+        "include": tuple(include) if include else None,
+        "exclude": tuple(exclude) if exclude else None,
+        "max_bytes": max_bytes,
+    }
+    settings = load_settings(flags, config=config)
+    wanted = _asked_types(types, preset, types_file)
+    raise typer.Exit(run_extract(paths, wanted, settings, format, output))
+
+
+@app.command(name="presets")
+def show_presets(
+    name: Annotated[str | None, typer.Argument(help="Show the types of this preset.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List ready-made type packs, or the types of one."""
+    if name is None:
+        packs = {known: load_preset(known) for known in presets()}
+        rows = [[k, p.description, str(len(p.types))] for k, p in packs.items()]
+        _show(("preset", "description", "types"), rows, as_json)
+    else:
+        pack = load_preset(name)
+        _show(("type", "definition"), [[t.name, t.definition or ""] for t in pack.types], as_json)
+
+
+@models_app.command(name="list")
+def list_models(as_json: AsJson = False) -> None:
+    """List installed models."""
+    from uner_edge.model_files import installed, read_manifest
+
+    rows = []
+    for folder in installed():
+        manifest = read_manifest(folder)
+        megabytes = sum(file.size for file in manifest.files) / 1e6
+        rows.append(
+            [
+                manifest.name,
+                str(manifest.version),
+                manifest.kind,
+                f"{megabytes:.1f}",
+                str(manifest.table.get("licence", "unknown")),
+                str(folder),
+            ]
+        )
+    _show(("model", "version", "kind", "MB", "licence", "folder"), rows, as_json)
+
+
+@models_app.command(name="show")
+def show_model(
+    name: Annotated[str, typer.Argument(help="Installed model, or a model folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show a model's manifest: files, licence, origin, training data, scores."""
+    from uner_edge.model_files import MANIFEST, find_model, read_manifest
+
+    manifest = read_manifest(find_model(name))
+    if as_json:
+        print(json.dumps(manifest.table, ensure_ascii=False))
+    else:
+        print(manifest.path(MANIFEST).read_text("utf-8"), end="")
+
+
+@models_app.command(name="verify")
+def verify_models(
+    names: Annotated[list[str] | None, typer.Argument(help="Default: every model.")] = None,
+) -> None:
+    """Compare every file of a model with the hashes in its manifest."""
+    from uner_edge.errors import ModelError
+    from uner_edge.model_files import find_model, installed, read_manifest, verify
+
+    folders = [find_model(n) for n in names] if names else installed()
+    if not folders:
+        raise ModelError("no model is installed")
+    for folder in folders:
+        manifest = read_manifest(folder)
+        verify(manifest)
+        print(f"{manifest.name}: {len(manifest.files)} files match their sha256")
+
+
+@app.command(name="eval")
+def evaluate(
+    data: Annotated[
+        Path, typer.Argument(help="Labelled .jsonl[.gz], or a UniversalNER conversation .json.")
+    ],
+    model: Model = None,
+    metric: Annotated[
+        str, typer.Option(help="span: strict offsets and types. surface: UniversalNER's.")
+    ] = "span",
+    limit: Annotated[int | None, typer.Option(help="Only the first N texts.")] = None,
+    threshold: Threshold = None,
+    nested: Annotated[bool | None, typer.Option("--nested/--flat")] = None,
+    threads: Threads = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a model on labelled data: micro and per-type precision, recall and F1."""
+    from uner_edge.run import run_eval
+
+    flags = {"model": model, "threshold": threshold, "nested": nested, "threads": threads}
+    settings = load_settings(flags, config=config)
+    run = run_eval(data, settings, metric, limit)
+    if as_json:
+        print(json.dumps(run, ensure_ascii=False))
+        return
+    rows = [_score_row(kind, row) for kind, row in sorted(run["by_type"].items())]
+    rows.append(_score_row(f"all {run['texts']} texts", run["total"]))
+    _show(("type", "precision", "recall", "F1", "right", "wrong", "missed"), rows, False)
+
+
+def _score_row(name: str, row: dict[str, Any]) -> list[str]:
+    shares = [f"{100 * row[key]:.1f}" for key in ("precision", "recall", "f1")]
+    return [name, *shares, *(str(row[key]) for key in ("right", "wrong", "missed"))]
+
+
+def _asked_types(types: str | None, preset: str | None, types_file: Path | None) -> TypeSet:
+    given = [source for source in (types, preset, types_file) if source is not None]
+    if len(given) != 1:
+        problem = "say what to find" if not given else "say only once what to find"
+        raise UsageError(f"{problem}: --types 'person, drug', --preset NAME or --types-file FILE")
+    if types is not None:
+        return TypeSet.parse(types)
+    return load_preset(preset).types if preset is not None else load_pack(Path(given[0])).types
+
+
+def _show(columns: tuple[str, ...], rows: list[list[str]], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([dict(zip(columns, row, strict=True)) for row in rows]))
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
+    for index, column in enumerate(columns):
+        table.add_column(column, style="bold" if index == 0 else "", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False).print(table)
+
+
+def main() -> None:
+    """Entry point. Denies the network before anything else runs."""
+    deny_network()
+    try:
+        app()
+    except UnerError as error:
+        print(f"uner: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader went away (uner ... | head): nothing more to say, and nothing to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.INCOMPLETE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Plain text and Markdown. Nothing is changed: offsets are those of the decoded file."""
+
+from __future__ import annotations
+
+import codecs
+
+from charset_normalizer import from_bytes
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_SAMPLE = 65_536
+"""Bytes looked at when the encoding has to be guessed."""
+
+_CONTROL = frozenset(range(32)) - frozenset(b"\t\n\r\f\b\x1b\x1a")
+
+
+def decode(content: bytes) -> tuple[str, str] | None:
+    """(text without byte order mark, codec), or None if the bytes are not text.
+
+    In this order: byte order mark, UTF-8, UTF-16 without a mark (every other byte zero), then a
+    guess among the legacy encodings, at last Latin-1. Newlines stay as they are.
+    """
+    for mark, codec in _MARKS:
+        if content.startswith(mark):
+            try:
+                return content.decode(codec), codec
+            except UnicodeDecodeError:
+                return None
+    if b"\0" in content:
+        return _utf16_without_mark(content)
+    try:
+        return content.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        pass
+    sample = content[:_SAMPLE]
+    if sum(byte in _CONTROL for byte in sample) > len(sample) // 100:
+        return None
+    guess = from_bytes(sample).best()
+    for codec in (guess.encoding if guess else "cp1252", "cp1252"):
+        try:
+            return content.decode(codec), codec
+        except UnicodeDecodeError:
+            continue
+    return content.decode("latin-1"), "latin-1"
+
+
+def _utf16_without_mark(content: bytes) -> tuple[str, str] | None:
+    sample = content[:_SAMPLE]
+    for codec, zeros in (("utf-16-le", sample[1::2]), ("utf-16-be", sample[0::2])):
+        if len(content) % 2 == 0 and zeros.count(0) > 0.7 * len(zeros):
+            try:
+                text = content.decode(codec)
+            except UnicodeDecodeError:
+                continue
+            if "\0" not in text:
+                return text, codec
+    return None

@@ -1,0 +1,65 @@
+"""JSON lines: one Result record per document, read back by ``read_results``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
+
+import msgspec
+
+from uner_edge.document import Entity, Result
+
+
+class JsonLinesWriter:
+    """Writes every result as one line of JSON."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, result: Result) -> None:
+        """One line, flushed, so that a reader at the other end of a pipe sees it at once."""
+        self._stream.write(msgspec.json.encode(as_record(result)).decode("utf-8") + "\n")
+        self._stream.flush()
+
+
+def as_record(result: Result) -> dict[str, Any]:
+    """The record as the format documents it; ``page`` only where there are pages."""
+    return {
+        "path": _printable(result.path),
+        "sha256": result.sha256,
+        "encoding": result.encoding,
+        "chars": result.chars,
+        "chars_read": result.chars_read,
+        "text": result.text,
+        "entities": [_entity(e) for e in result.entities],
+        "model": result.model,
+        "types": list(result.types),
+        "seconds": result.seconds,
+        "error": result.error,
+    }
+
+
+def read_results(lines: Iterable[str]) -> Iterator[Result]:
+    """The results that a JsonLinesWriter wrote."""
+    for line in lines:
+        record = msgspec.json.decode(line)
+        entities = tuple(Entity(**e) for e in record.pop("entities"))
+        yield Result(**record | {"entities": entities, "types": tuple(record["types"])})
+
+
+def _entity(entity: Entity) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "start": entity.start,
+        "end": entity.end,
+        "type": entity.type,
+        "text": entity.text,
+        "score": None if entity.score is None else round(entity.score, 4),
+    }
+    if entity.page is not None:
+        row["page"] = entity.page
+    return row
+
+
+def _printable(path: str) -> str:
+    """File names that are not UTF-8 are written with the offending bytes escaped."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
