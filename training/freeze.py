@@ -53,7 +53,7 @@ def freeze(run: Path, data: Path, out: Path) -> None:
 
 def training_facts(run: Path, data: Path, recipe: Recipe, step: int) -> dict[str, Any]:
     """What the run learned from and how long it took, for the manifest."""
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").open(encoding="utf-8")]
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
     gaps = [after["time"] - before["time"] for before, after in itertools.pairwise(rows)]
     return {
         "recipe": f"training/recipes/{recipe.name.removeprefix('uner-')}.toml",

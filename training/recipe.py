@@ -135,11 +135,21 @@ def _read(record: type, table: dict[str, Any], where: str) -> Any:
             raise RecipeError(f"{where}: key '{name}' is missing")
         value = table[name]
         if name in parts:
+            if not isinstance(value, dict):
+                raise RecipeError(f"{where}: '{name}' must be a table, not {value!r}")
             values[name] = _read(parts[name], value, f"{where} [{name}]")
         elif field.type == "tuple[str, ...]":
+            if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+                raise RecipeError(f"{where}: '{name}' must be a list of strings, not {value!r}")
             values[name] = tuple(value)
         else:
-            wanted = {"str": str, "int": int, "float": (int, float), "bool": bool}[str(field.type)]
+            kinds: dict[str, type | tuple[type, ...]] = {
+                "str": str,
+                "int": int,
+                "float": (int, float),
+                "bool": bool,
+            }
+            wanted = kinds[str(field.type)]
             if not isinstance(value, wanted) or isinstance(value, bool) != (wanted is bool):
                 raise RecipeError(f"{where}: '{name}' must be {field.type}, not {value!r}")
             values[name] = value

@@ -16,6 +16,7 @@ import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, TextIO
 
 import torch
 from tokenizers import Tokenizer
@@ -129,40 +130,43 @@ def train(recipe: Recipe, data: Path, out: Path) -> None:
     facts = json.dumps(dataclasses.asdict(recipe))
     step = load_checkpoint(out, tagger, optimiser, facts)
     tagger.train()
-    metrics = (out / "metrics.jsonl").open("a", encoding="utf-8")
     began = shown = saved = time.monotonic()
     first, tokens, loss_sum, shown_step = step, 0, 0.0, step
-    for batch in batches(corpus, recipe, negatives, word_pieces, step):
-        if step >= recipe.optimiser.steps:
-            break
-        loss, seen = training_step(tagger, optimiser, batch, word_pieces, recipe.optimiser, step)
-        step, tokens, loss_sum = step + 1, tokens + seen, loss_sum + loss
-        now = time.monotonic()
-        if step % 50 == 0:
-            rate = tokens / (now - shown)
-            left = (recipe.optimiser.steps - step) * (now - began) / (step - first)
-            loss_mean = loss_sum / (step - shown_step)
-            print(
-                f"step {step}/{recipe.optimiser.steps} loss {loss_mean:.5f} "
-                f"{rate:.0f} tokens/s, {left / 60:.0f} min left",
-                flush=True,
+    with (out / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
+        for batch in batches(corpus, recipe, negatives, word_pieces, step):
+            if step >= recipe.optimiser.steps:
+                break
+            loss, seen = training_step(
+                tagger, optimiser, batch, word_pieces, recipe.optimiser, step
             )
-            row = {"step": step, "loss": loss_mean, "tokens_per_second": rate, "time": time.time()}
-            metrics.write(json.dumps(row) + "\n")
-            metrics.flush()
-            shown, shown_step, tokens, loss_sum = now, step, 0, 0.0
-        if step % recipe.dev.every == 0 or step == recipe.optimiser.steps:
-            scores = evaluate_dev(dev, TorchEngine(tagger, word_pieces), recipe.dev.threshold)
-            mean = sum(s.f1 for s in scores.values()) / len(scores)
-            by_set = {name: round(s.f1, 4) for name, s in scores.items()}
-            print(f"step {step} dev F1 {100 * mean:.2f} {json.dumps(by_set)}", flush=True)
-            row = {"step": step, "dev_f1": mean, "dev": by_set, "time": time.time()}
-            metrics.write(json.dumps(row) + "\n")
-            metrics.flush()
-            shown = time.monotonic()
-        if now - saved > CHECKPOINT_EVERY or step == recipe.optimiser.steps:
-            save_checkpoint(out, tagger, optimiser, step, facts)
-            saved = time.monotonic()
+            step, tokens, loss_sum = step + 1, tokens + seen, loss_sum + loss
+            now = time.monotonic()
+            if step % 50 == 0:
+                rate = tokens / (now - shown)
+                left = (recipe.optimiser.steps - step) * (now - began) / (step - first)
+                mean = loss_sum / (step - shown_step)
+                _note(metrics, {"step": step, "loss": mean, "tokens_per_second": rate})
+                print(
+                    f"step {step}/{recipe.optimiser.steps} loss {mean:.5f} {rate:.0f} tokens/s, "
+                    f"{left / 60:.0f} min left",
+                    flush=True,
+                )
+                shown, shown_step, tokens, loss_sum = now, step, 0, 0.0
+            if step % recipe.dev.every == 0 or step == recipe.optimiser.steps:
+                scores = evaluate_dev(dev, TorchEngine(tagger, word_pieces), recipe.dev.threshold)
+                mean = sum(s.f1 for s in scores.values()) / len(scores)
+                by_set = {name: round(s.f1, 4) for name, s in scores.items()}
+                _note(metrics, {"step": step, "dev_f1": mean, "dev": by_set})
+                print(f"step {step} dev F1 {100 * mean:.2f} {json.dumps(by_set)}", flush=True)
+                shown = time.monotonic()
+            if now - saved > CHECKPOINT_EVERY or step == recipe.optimiser.steps:
+                save_checkpoint(out, tagger, optimiser, step, facts)
+                saved = time.monotonic()
+
+
+def _note(metrics: TextIO, row: dict[str, Any]) -> None:
+    metrics.write(json.dumps(row | {"time": time.time()}) + "\n")
+    metrics.flush()
 
 
 def training_step(
@@ -185,7 +189,7 @@ def training_step(
         logits = tagger(**feed)
     loss = focal_loss(logits.float(), targets, weights, recipe.focal)
     optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(tagger.parameters(), recipe.clip)
     optimiser.step()
     return float(loss.detach()), int((arrays.segments >= 0).sum())

@@ -75,7 +75,7 @@ def evaluate_spans(
     scores = Scores(texts=len(rows))
     asked = [asked_types(row) for row in rows]
     texts = [row.text for row in rows]
-    for index, found in _predict(texts, asked, engine, threshold, nested, progress):
+    for index, found in predict(texts, asked, engine, threshold, nested, progress):
         for kind in asked[index]:
             gold = {(e.start, e.end) for e in rows[index].entities if e.type == kind}
             scores.add(kind, set(gold), {(e.start, e.end) for e in found if e.type == kind})
@@ -96,7 +96,7 @@ def evaluate_surfaces(
     scores = Scores(texts=len(questions))
     asked = [tuple(row.answers) for row in questions]
     texts = [row.text for row in questions]
-    for index, found in _predict(texts, asked, engine, threshold, nested, progress):
+    for index, found in predict(texts, asked, engine, threshold, nested, progress):
         for kind, answers in questions[index].answers.items():
             gold: set[Hashable] = {normalise(a) for a in answers}
             scores.add(kind, gold, {normalise(e.text) for e in found if e.type == kind})
@@ -129,13 +129,13 @@ def normalise(surface: str) -> str:
     return " ".join(_ARTICLES.sub(" ", bare).split())
 
 
-def _predict(
+def predict(
     texts: Sequence[str],
     asked: Sequence[tuple[str, ...]],
     engine: Engine,
     threshold: float,
     nested: bool,
-    progress: Callable[[int], None],
+    progress: Callable[[int], None] = lambda texts: None,
 ) -> Iterator[tuple[int, tuple[Entity, ...]]]:
     """(index of the text, its final entities); texts asked the same types go together."""
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)

@@ -16,14 +16,18 @@ _MARKS = (
 _SAMPLE = 65_536
 """Bytes looked at when the encoding has to be guessed."""
 
+_ENOUGH = 64
+"""Non-ASCII bytes below which a guess is noise, and Windows-1252 by far the likeliest."""
+
 _CONTROL = frozenset(range(32)) - frozenset(b"\t\n\r\f\b\x1b\x1a")
 
 
 def decode(content: bytes) -> tuple[str, str] | None:
     """(text without byte order mark, codec), or None if the bytes are not text.
 
-    In this order: byte order mark, UTF-8, UTF-16 without a mark (every other byte zero), then a
-    guess among the legacy encodings, at last Latin-1. Newlines stay as they are.
+    In this order: byte order mark, UTF-8, UTF-16 without a mark (every other byte zero), a guess
+    among the legacy encodings if there is enough to guess from, Windows-1252, Latin-1. Newlines
+    stay as they are.
     """
     for mark, codec in _MARKS:
         if content.startswith(mark):
@@ -40,13 +44,17 @@ def decode(content: bytes) -> tuple[str, str] | None:
     sample = content[:_SAMPLE]
     if sum(byte in _CONTROL for byte in sample) > len(sample) // 100:
         return None
-    guess = from_bytes(sample).best()
+    guess = from_bytes(sample).best() if _non_ascii(sample) >= _ENOUGH else None
     for codec in (guess.encoding if guess else "cp1252", "cp1252"):
         try:
             return content.decode(codec), codec
         except UnicodeDecodeError:
             continue
     return content.decode("latin-1"), "latin-1"
+
+
+def _non_ascii(sample: bytes) -> int:
+    return sum(byte > 127 for byte in sample)
 
 
 def _utf16_without_mark(content: bytes) -> tuple[str, str] | None:

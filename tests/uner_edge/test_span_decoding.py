@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
+
+from uner_edge.span_decoding import decode_spans
+
+STARTS, ENDS, INSIDE = range(3)
+
+# A grid, so that ties and scores exactly at the threshold of 0.5 (a logit of 0) come up often.
+grid = st.integers(-12, 12).map(lambda quarter: quarter / 4)
+logits = arrays.arrays(
+    np.float32,
+    st.tuples(st.integers(0, 7), st.integers(1, 3), st.just(3)),
+    elements=grid,
+)
+
+
+def every_span(
+    scores: NDArray[np.float32], threshold: float, temperature: float
+) -> dict[tuple[int, int, int], float]:
+    """The definition, word for word: all spans of all types, each as probable as its weakest."""
+    cut = temperature * math.log(threshold / (1 - threshold))
+    words, types, _ = scores.shape
+    found = {}
+    for kind in range(types):
+        for first in range(words):
+            for last in range(first, words):
+                evidence = [scores[first, kind, STARTS], scores[last, kind, ENDS]]
+                evidence += [scores[k, kind, INSIDE] for k in range(first, last + 1)]
+                weakest = min(float(score) for score in evidence)
+                if weakest >= cut:
+                    found[first, last, kind] = 1 / (1 + math.exp(-weakest / temperature))
+    return found
+
+
+@given(logits, st.sampled_from([0.05, 0.3, 0.5, 0.61, 0.9]), st.sampled_from([0.5, 1.0, 1.7]))
+def test_spans_are_those_of_the_definition(
+    scores: NDArray[np.float32], threshold: float, temperature: float
+) -> None:
+    found = list(decode_spans(scores, threshold, temperature))
+    expected = every_span(scores, threshold, temperature)
+    assert sorted(span[:3] for span in found) == sorted(expected)
+    for *span, score in found:
+        assert score == pytest.approx(expected[tuple(span)], abs=1e-6)  # type: ignore[index]
+        assert score >= threshold - 1e-6
+
+
+@given(logits)
+def test_a_higher_threshold_only_drops_spans(scores: NDArray[np.float32]) -> None:
+    few, many = (set(decode_spans(scores, threshold, 1.0)) for threshold in (0.8, 0.4))
+    assert few == {span for span in many if span[3] >= 0.8}
+
+
+def test_a_worked_example() -> None:
+    """Three words, one type; the first two are one span as good as its weakest score, 1."""
+    scores = np.array([[[3, -9, 2]], [[-9, 1, 4]], [[-9, 5, -1]]], np.float32)
+    ((first, last, kind, score),) = decode_spans(scores, 0.5, 1.0)
+    assert (first, last, kind) == (0, 1, 0)
+    assert score == pytest.approx(1 / (1 + math.e**-1))
+
+
+def test_temperature_tempers_scores_and_moves_no_span_across_a_half() -> None:
+    scores = np.array([[[2, 2, 2]], [[-1, -1, -1]]], np.float32)
+    for temperature in (0.5, 1.0, 4.0):
+        ((first, last, _, score),) = decode_spans(scores, 0.5, temperature)
+        assert (first, last) == (0, 0)
+        assert score == pytest.approx(1 / (1 + math.exp(-2 / temperature)))
+
+
+def test_extreme_scores_do_not_overflow() -> None:
+    scores = np.array([[[-1e4, -1e4, -1e4], [1e4, 1e4, 1e4]]], np.float32)
+    assert list(decode_spans(scores, 0.01, 1.0)) == [(0, 0, 1, 1.0)]

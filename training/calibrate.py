@@ -1,0 +1,143 @@
+"""Calibrates an exported model: ``python -m training.calibrate models/NAME --data DATA``.
+
+On the unseen dev datasets, each with the same weight whatever its size, finds
+
+- the temperature (Guo et al. 2017, arXiv:1706.04599) under which an entity's score is best read
+  as the probability that it is right, and
+- the threshold with the highest F1,
+
+and writes both into ``model.toml`` with the expected calibration error before and after. The
+model runs as users run it: int8, by the runtime's own engine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tomli_w
+from numpy.typing import NDArray
+
+from training.dev import load_dev
+from training.recipe import unseen_datasets
+from uner_edge.engines import Engine, open_engine
+from uner_edge.evaluate import asked_types, predict
+from uner_edge.labelled import LabelledText
+from uner_edge.model_files import MANIFEST, load_manifest
+
+LEAST = 0.05
+"""Candidates scored lower are not looked at."""
+
+BINS = 10
+"""Of the expected calibration error, of equal width."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What a model proposes on one dataset."""
+
+    logits: Floats
+    """Of every proposed entity, at temperature 1."""
+    right: Floats
+    """1 where a gold mention has that start, end and type, else 0."""
+    gold: int
+    """Gold mentions."""
+
+
+def collect(rows: list[LabelledText], engine: Engine) -> Candidates:
+    """Every entity that is left after overlaps are resolved.
+
+    Resolving goes from the most probable entity down, so these are exactly the entities that any
+    higher threshold would give, and those below it.
+    """
+    scores, right, gold = [], [], 0
+    asked = [asked_types(row) for row in rows]
+    for index, found in predict([r.text for r in rows], asked, engine, LEAST, nested=False):
+        row = rows[index]
+        truth = {(e.start, e.end, e.type) for e in row.entities if e.type in asked[index]}
+        gold += len(truth)
+        scores += [e.score for e in found if e.score is not None]
+        right += [float((e.start, e.end, e.type) in truth) for e in found]
+    probabilities = np.clip(np.array(scores, float), 1e-6, 1 - 1e-6)
+    return Candidates(np.log(probabilities / (1 - probabilities)), np.array(right), gold)
+
+
+def best_threshold(sets: list[Candidates], thresholds: Floats) -> tuple[float, float]:
+    """(threshold, macro-averaged F1) with the highest F1, at temperature 1."""
+    f1 = np.mean([[f1_at(s, t) for t in thresholds] for s in sets], axis=0)
+    best = int(np.argmax(f1))
+    return float(thresholds[best]), float(f1[best])
+
+
+def f1_at(candidates: Candidates, threshold: float) -> float:
+    """F1 of the candidates that reach a threshold, at temperature 1."""
+    kept = candidates.logits >= np.log(threshold / (1 - threshold))
+    right = candidates.right[kept].sum()
+    return float(2 * right / max(1, kept.sum() + candidates.gold))
+
+
+def best_temperature(sets: list[Candidates], temperatures: Floats) -> float:
+    """The temperature with the least cross entropy, datasets weighing the same."""
+    losses = []
+    for temperature in temperatures:
+        each = []
+        for s in sets:
+            signed = np.where(s.right == 1, s.logits, -s.logits) / temperature
+            each.append(np.logaddexp(0, -signed).mean())
+        losses.append(np.mean(each))
+    return float(temperatures[int(np.argmin(losses))])
+
+
+def calibration_error(sets: list[Candidates], temperature: float) -> float:
+    """Expected calibration error, datasets weighing the same (Guo et al. 2017, equation 3)."""
+    p = np.concatenate([1 / (1 + np.exp(-s.logits / temperature)) for s in sets])
+    right = np.concatenate([s.right for s in sets])
+    weight = np.concatenate([np.full(len(s.right), 1 / len(s.right) / len(sets)) for s in sets])
+    bins = np.minimum((p * BINS).astype(int), BINS - 1)
+    gaps = [abs(np.sum(weight[bins == b] * (p - right)[bins == b])) for b in range(BINS)]
+    return float(np.sum(gaps))
+
+
+def calibrate(folder: Path, data: Path, texts: int) -> None:
+    """Measures and writes ``temperature``, ``threshold`` and ``[calibration]``."""
+    manifest = dataclasses.replace(load_manifest(str(folder.resolve())), temperature=1.0)
+    engine = open_engine(manifest)
+    dev = load_dev(data, unseen_datasets(), texts)
+    sets = [c for c in (collect(rows, engine) for rows in dev.values()) if len(c.right)]
+    temperature = best_temperature(sets, np.round(np.arange(0.3, 3.01, 0.02), 2))
+    raw, f1 = best_threshold(sets, np.round(np.arange(0.1, 0.91, 0.02), 2))
+    threshold = 1 / (1 + np.exp(-np.log(raw / (1 - raw)) / temperature))
+    table = tomllib.loads((folder / MANIFEST).read_text("utf-8"))
+    table["temperature"] = temperature
+    table["threshold"] = round(float(threshold), 3)
+    table["calibration"] = {
+        "datasets": list(dev),
+        "texts": sum(len(rows) for rows in dev.values()),
+        "f1": round(f1, 4),
+        "f1_at_raw_half": round(float(np.mean([f1_at(s, 0.5) for s in sets])), 4),
+        "error_before": round(calibration_error(sets, 1.0), 4),
+        "error_after": round(calibration_error(sets, temperature), 4),
+        "command": f"python -m training.calibrate models/{folder.name} --data DATA",
+    }
+    (folder / MANIFEST).write_bytes(tomli_w.dumps(table).encode("utf-8"))
+    print(tomli_w.dumps({k: table[k] for k in ("temperature", "threshold", "calibration")}))
+
+
+def main() -> None:
+    """Parses the command line and runs."""
+    parser = argparse.ArgumentParser(prog="python -m training.calibrate", description=__doc__)
+    parser.add_argument("folder", type=Path, help="model folder, e.g. models/uner-tagger-small")
+    parser.add_argument("--data", type=Path, required=True, help="folder with ner/")
+    parser.add_argument("--texts", type=int, default=300, help="of each dataset at most")
+    arguments = parser.parse_args()
+    calibrate(arguments.folder, arguments.data, arguments.texts)
+
+
+if __name__ == "__main__":
+    main()
