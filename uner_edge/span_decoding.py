@@ -7,15 +7,19 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+FLOOR = -4.0
+"""Logit that a span's first word, last word and every word inside must reach, whatever the
+threshold, so that a lower threshold only ever adds spans."""
+
 
 def decode_spans(
     logits: NDArray[np.float32], threshold: float, temperature: float
 ) -> Iterator[tuple[int, int, int, float]]:
     """Spans of words whose probability reaches ``threshold``, every candidate, overlaps included.
 
-    A span is as probable as its weakest evidence: the least of its first word's start score, its
-    last word's end score and the inside scores between, divided by the temperature (Guo et al.
-    2017, arXiv:1706.04599) and squashed.
+    A span's logit is the mean of three: its first word's start, its last word's end, and the
+    least of the inside logits between. It is divided by the temperature (Guo et al. 2017,
+    arXiv:1706.04599) and squashed.
 
     Args:
         logits: Shape (words, types, 3): starts here, ends here, lies inside.
@@ -26,14 +30,16 @@ def decode_spans(
         (first word, last word, type, probability), both words inclusive.
     """
     cut = temperature * float(np.log(threshold / (1 - threshold)))
-    starts, ends, inside = (np.ascontiguousarray(logits[..., k]) for k in range(3))
-    first_words, types = np.nonzero((starts >= cut) & (inside >= cut))
+    starts, ends, inside = (logits[..., k] for k in range(3))
+    first_words, types = np.nonzero((starts >= FLOOR) & (inside >= FLOOR))
     for first, kind in zip(first_words.tolist(), types.tolist(), strict=True):
-        weakest = starts[first, kind]
+        start = float(starts[first, kind])
+        least = np.inf
         for last in range(first, len(logits)):
-            if inside[last, kind] < cut:
+            least = min(least, float(inside[last, kind]))
+            if least < FLOOR:
                 break
-            weakest = min(weakest, inside[last, kind])
-            if ends[last, kind] >= cut:
-                score = min(weakest, ends[last, kind])
-                yield first, last, kind, float(1 / (1 + np.exp(-score / temperature)))
+            end = float(ends[last, kind])
+            logit = (start + end + least) / 3
+            if end >= FLOOR and logit >= cut:
+                yield first, last, kind, float(1 / (1 + np.exp(-logit / temperature)))

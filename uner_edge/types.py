@@ -136,9 +136,11 @@ def _parse_pack(text: str, source: str) -> TypePack:
         if not isinstance(name, str) or not isinstance(definition, str | None):
             raise TypesError(f"{source}: name and definition of a type are strings")
         types.append(EntityType(" ".join(name.split()), definition))
-    return TypePack(
-        str(table.get("title", "")), str(table.get("description", "")), TypeSet(tuple(types))
-    )
+    title, description = str(table.get("title", "")), str(table.get("description", ""))
+    try:
+        return TypePack(title, description, TypeSet(tuple(types)))
+    except TypesError as error:
+        raise TypesError(f"{source}: {error}") from error
 
 
 def _only_keys(table: dict[str, Any], known: set[str], source: str) -> None:

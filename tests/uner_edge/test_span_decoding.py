@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from uner_edge.span_decoding import decode_spans
+from uner_edge.span_decoding import FLOOR, decode_spans
 
 STARTS, ENDS, INSIDE = range(3)
 
 # A grid, so that ties and scores exactly at the threshold of 0.5 (a logit of 0) come up often.
-grid = st.integers(-12, 12).map(lambda quarter: quarter / 4)
+grid = st.integers(-18, 12).map(lambda quarter: quarter / 4)
 logits = arrays.arrays(
     np.float32,
     st.tuples(st.integers(0, 7), st.integers(1, 3), st.just(3)),
@@ -25,18 +25,18 @@ logits = arrays.arrays(
 def every_span(
     scores: NDArray[np.float32], threshold: float, temperature: float
 ) -> dict[tuple[int, int, int], float]:
-    """The definition, word for word: all spans of all types, each as probable as its weakest."""
+    """The definition, word for word: all spans of all types, scored by their three parts."""
     cut = temperature * math.log(threshold / (1 - threshold))
     words, types, _ = scores.shape
     found = {}
     for kind in range(types):
         for first in range(words):
             for last in range(first, words):
-                evidence = [scores[first, kind, STARTS], scores[last, kind, ENDS]]
-                evidence += [scores[k, kind, INSIDE] for k in range(first, last + 1)]
-                weakest = min(float(score) for score in evidence)
-                if weakest >= cut:
-                    found[first, last, kind] = 1 / (1 + math.exp(-weakest / temperature))
+                least = min(float(scores[k, kind, INSIDE]) for k in range(first, last + 1))
+                parts = [float(scores[first, kind, STARTS]), float(scores[last, kind, ENDS]), least]
+                logit = sum(parts) / 3
+                if min(parts) >= FLOOR and logit >= cut:
+                    found[first, last, kind] = 1 / (1 + math.exp(-logit / temperature))
     return found
 
 
@@ -59,15 +59,15 @@ def test_a_higher_threshold_only_drops_spans(scores: NDArray[np.float32]) -> Non
 
 
 def test_a_worked_example() -> None:
-    """Three words, one type; the first two are one span as good as its weakest score, 1."""
-    scores = np.array([[[3, -9, 2]], [[-9, 1, 4]], [[-9, 5, -1]]], np.float32)
+    """Three words, one type; the first two are a span of start 3, end 1, least inside 2: mean 2."""
+    scores = np.array([[[3, -9, 2]], [[-9, 1, 4]], [[-9, 5, -9]]], np.float32)
     ((first, last, kind, score),) = decode_spans(scores, 0.5, 1.0)
     assert (first, last, kind) == (0, 1, 0)
-    assert score == pytest.approx(1 / (1 + math.e**-1))
+    assert score == pytest.approx(1 / (1 + math.e**-2))
 
 
 def test_temperature_tempers_scores_and_moves_no_span_across_a_half() -> None:
-    scores = np.array([[[2, 2, 2]], [[-1, -1, -1]]], np.float32)
+    scores = np.array([[[2, 2, 2]], [[-5, -5, -5]]], np.float32)
     for temperature in (0.5, 1.0, 4.0):
         ((first, last, _, score),) = decode_spans(scores, 0.5, temperature)
         assert (first, last) == (0, 0)
