@@ -24,7 +24,8 @@ word of a passage against every asked type in one pass (see `training/model.py`)
 | licence | {licence}; the texts it learned from are not included |
 | window | 256 sub-tokens a passage; longer documents are read in overlapping passages |
 | default threshold | {threshold} (temperature {temperature}) |
-| training | {hours} h on 2 CPU cores, {steps:,} steps, {passages:,} passages, seed {seed}, `{recipe}` |
+| training | {hours} h on 2 CPU cores, {steps:,} steps, {passages:,} passages, seed {seed} |
+| recipe | `{recipe}` |
 
 ## What it can and cannot do
 

@@ -173,7 +173,7 @@ def _format(format: str | None, output: Path | None) -> str:
 def _opened_writer(format: str, output: Path | None) -> Iterator[Writer]:
     if output is None:
         if isinstance(sys.stdout, TextIO) or hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
+            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")  # type: ignore[union-attr]
         yield WRITERS[format](sys.stdout)
         return
     try:

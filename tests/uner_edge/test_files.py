@@ -186,9 +186,7 @@ def test_a_pipe_is_reported_and_not_waited_for(named: bool, tmp_path: Path) -> N
     assert problem.reason.startswith("is a named pipe")
 
 
-def test_devices_and_sockets_are_reported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_devices_and_sockets_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert only_problem(find_files([os.devnull], ALL)).reason.startswith("is a device")
     monkeypatch.chdir(tmp_path)  # a socket's path may have some 100 characters only
     with socket.socket(socket.AF_UNIX) as listening:
