@@ -153,7 +153,7 @@ def _result(
         return Result(
             source.path, None, None, 0, 0, (), engine.model, types.names, 0.0, error=source.reason
         )
-    complete = entry.split and not entry.waiting
+    complete = (entry.split and not entry.waiting) or entry.chars_read == len(source.text)
     return Result(
         path=source.path,
         sha256=source.sha256,
@@ -165,6 +165,6 @@ def _result(
         types=types.names,
         seconds=round(entry.seconds, 4),
         text=source.text if options.with_text else None,
-        error=error,
+        error=None if complete else error,
         size=source.size,
     )

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pathspec import PathSpec
+from pathspec import PathSpec, Pattern
 
 from uner_edge.document import Unreadable
+from uner_edge.errors import UsageError
 
 STDIN = "-"
 
@@ -45,6 +46,9 @@ def find_files(
 
     Hidden files and folders below a named folder are left out. Links to files are followed, links
     to folders are not, so a loop of links ends. What cannot be read is an Unreadable.
+
+    Raises:
+        UsageError: A pattern that .gitignore would not take.
     """
     seen: set[tuple[int, int]] = set()
     if but_not is not None and but_not.exists():
@@ -69,8 +73,8 @@ def find_files(
 def _walk(
     folder: str, selection: Selection, seen: set[tuple[int, int]]
 ) -> Iterator[Found | Unreadable]:
-    include = PathSpec.from_lines("gitignore", selection.include) if selection.include else None
-    exclude = PathSpec.from_lines("gitignore", selection.exclude)
+    include = _patterns("include", selection.include) if selection.include else None
+    exclude = _patterns("exclude", selection.exclude)
     failures: list[Unreadable] = []
 
     def failed(error: OSError) -> None:
@@ -104,6 +108,13 @@ def _walk(
             elif _first_time(facts, seen):
                 yield Found(path, facts.st_size, named=False)
     yield from failures
+
+
+def _patterns(setting: str, lines: Sequence[str]) -> PathSpec[Pattern]:
+    try:
+        return PathSpec.from_lines("gitignore", lines)
+    except ValueError as error:
+        raise UsageError(f"{setting}: {error}") from error
 
 
 def _first_time(facts: os.stat_result, seen: set[tuple[int, int]]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ def read_labelled(path: Path) -> Iterator[LabelledText]:
             continue
         try:
             row = decoder.decode(line)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise DataError(f"{path}:{number}: not a labelled text: {error}") from error
         for span in row.entities:
             if not 0 <= span.start < span.end <= len(row.text):
@@ -92,7 +93,7 @@ def read_conversations(path: Path) -> list[Questions]:
     for number, row in enumerate(rows, start=1):
         try:
             text, answers = _conversation(row)
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError) as error:
             raise DataError(f"{path}: row {number}: not a UniversalNER conversation") from error
         known = latest.get(text)
         if known is None or known.keys() & answers.keys():
@@ -121,6 +122,6 @@ def _read(path: Path) -> bytes:
     try:
         content = path.read_bytes()
         return gzip.decompress(content) if path.suffix == ".gz" else content
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise DataError(f"{path}: {(reason or str(error)).lower()}") from error

@@ -124,11 +124,15 @@ def read_manifest(folder: Path) -> Manifest:
             temperature=float(table["temperature"]),
             table=table,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(f"{source}: damaged: key {error} is missing or malformed") from error
-    if not files or any(Path(f.name).name != f.name for f in files):
+    if not files or not all(_is_plain(f.name) for f in files):
         raise ModelError(f"{source}: damaged: 'files' must name files of this folder")
     return manifest
+
+
+def _is_plain(name: str) -> bool:
+    return name not in ("", "..") and name.isprintable() and Path(name).name == name
 
 
 def verify(manifest: Manifest) -> None:

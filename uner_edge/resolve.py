@@ -20,28 +20,38 @@ def resolve(candidates: Iterable[Entity], nested: bool = False) -> tuple[Entity,
             contain another or carry several types; of two that cross, and of two of one type
             that overlap, only the winner stays.
     """
+    found = sorted(set(candidates), key=_rank)
+    longest = max((e.end - e.start for e in found), default=0)
     kept: list[Entity] = []
+    spans: list[tuple[int, int]] = []
     by_type: dict[str, _Taken] = {}
     everything = _Taken()
-    for entity in sorted(set(candidates), key=_rank):
+    for entity in found:
         if nested:
             taken = by_type.setdefault(entity.type, _Taken())
-            free = not taken.overlaps(entity) and not any(_cross(entity, k) for k in kept)
+            free = not taken.overlaps(entity) and not _crosses(entity, spans, longest)
         else:
             taken, free = everything, not everything.overlaps(entity)
         if free:
             taken.add(entity)
             kept.append(entity)
+            bisect.insort(spans, (entity.start, entity.end))
     return tuple(sorted(kept, key=lambda e: (e.start, -e.end, e.type)))
 
 
-def _rank(entity: Entity) -> tuple[float, int, int, str]:
+def _rank(entity: Entity) -> tuple[float, int, int, str, bool]:
     score = 1.0 if entity.score is None else entity.score
-    return (-score, entity.start - entity.end, entity.start, entity.type)
+    return (-score, entity.start - entity.end, entity.start, entity.type, entity.score is None)
 
 
-def _cross(a: Entity, b: Entity) -> bool:
-    return a.start < b.start < a.end < b.end or b.start < a.start < b.end < a.end
+def _crosses(entity: Entity, spans: list[tuple[int, int]], longest: int) -> bool:
+    """Whether one of the sorted ``spans``, each at most ``longest``, overlaps but nests not."""
+    low = bisect.bisect_left(spans, (entity.start - longest, 0))
+    high = bisect.bisect_left(spans, (entity.end, 0))
+    return any(
+        start < entity.start < end < entity.end or entity.start < start < entity.end < end
+        for start, end in spans[low:high]
+    )
 
 
 class _Taken:

@@ -117,6 +117,10 @@ def _checked(key: str, value: Any, source: str) -> Any:
     ):
         wanted = kind.removesuffix(" | None")
         raise SettingsError(f"{source}: '{key}' must be of type {wanted}, not {value!r}")
+    try:
+        Settings(**dict[str, Any]({key: value}))
+    except SettingsError as error:
+        raise SettingsError(f"{source}: {error}") from error
     return value
 
 

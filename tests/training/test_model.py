@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from training.model import Tagger, from_encoder
+from training.model import Tagger, _attention_mask, from_encoder
 from training.train_tagger import load_word_pieces
 from uner_edge.tagger_input import TaggerBatch, WordPieces, collate, pack
 
@@ -98,10 +98,23 @@ def test_what_stands_in_padding_changes_nothing(tagger: Tagger, word_pieces: Wor
     assert largest_difference(clean[1, :1], littered[1, :1]) < 1e-5
 
 
-def test_types_do_not_see_one_another(tagger: Tagger, word_pieces: WordPieces) -> None:
-    """A type twice is the same type twice, whatever stands between."""
+def test_a_type_asked_twice_scores_twice_the_same(tagger: Tagger, word_pieces: WordPieces) -> None:
     logits = logits_of(tagger, word_pieces, [TEXT], [["city", "drug", "river", "city"]])
     assert largest_difference(logits[:, :, 0], logits[:, :, 3]) < 1e-5
+
+
+def test_types_do_not_see_one_another() -> None:
+    """By hand: two sub-tokens of passage, two of one type, one of another, one of padding."""
+    mask = _attention_mask(torch.tensor([[0, 0, 1, 1, 2, -1]]), torch.float32)
+    assert (mask[0, 0] == 0).int().tolist() == [
+        [1, 1, 1, 1, 1, 0],
+        [1, 1, 1, 1, 1, 0],
+        [1, 1, 1, 1, 0, 0],
+        [1, 1, 1, 1, 0, 0],
+        [1, 1, 0, 0, 1, 0],
+        [1, 1, 0, 0, 0, 0],
+    ]
+    assert set(mask.flatten().tolist()) == {0.0, -1e4}
 
 
 def test_a_type_depends_on_all_its_words(tagger: Tagger, word_pieces: WordPieces) -> None:

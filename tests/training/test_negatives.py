@@ -47,9 +47,14 @@ def test_a_type_at_the_limit_may_be_drawn() -> None:
     assert set(drawn(negatives, ["here"], 2)) == {"at"}
 
 
-def test_a_present_type_outside_the_pool_still_keeps_itself_out_only() -> None:
+def test_a_present_type_outside_the_pool_keeps_nothing_out() -> None:
     negatives = NegativeTypes(Counter(ANGLES.keys()), circle(ANGLES), 0.5)
     assert set(drawn(negatives, ["comet"], 5)) == set(ANGLES)
+
+
+def test_a_present_type_is_not_drawn_even_without_a_limit() -> None:
+    negatives = NegativeTypes(Counter(ANGLES.keys()), circle(ANGLES), 1.5)
+    assert set(drawn(negatives, ["disease", "city"], 5)) == {"illness", "symptom", "drug"}
 
 
 def test_nothing_is_drawn_when_nothing_is_far_enough() -> None:

@@ -104,6 +104,7 @@ def test_include_patterns_read_as_in_gitignore(
         (["drafts/"], ["a.md", "b.txt"]),
         (["deep"], ["a.md", "b.txt", "drafts/old.md"]),
         (["*", "!a.md"], ["a.md"]),
+        (["drafts/", "!old.md"], ["a.md", "b.txt"]),
     ],
 )
 def test_exclude_patterns_read_as_in_gitignore(

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
 from itertools import combinations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,6 +83,20 @@ def test_nothing_is_dropped_but_for_a_winner(found: list[Entity], nested: bool) 
 def test_resolving_again_changes_nothing(found: list[Entity], nested: bool) -> None:
     once = resolve(found, nested)
     assert resolve(once, nested) == once
+
+
+@given(st.lists(entities, min_size=1, max_size=6))
+def test_the_order_does_not_matter_among_the_certain(found: list[Entity]) -> None:
+    """A score of 1 and none at all rank alike, so something else has to decide."""
+    pairs = [dataclasses.replace(e, score=score) for e in found for score in (None, 1.0)]
+    assert resolve(pairs) == resolve(reversed(pairs))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("nested", [False, True])
+def test_documents_may_have_very_many_entities(nested: bool) -> None:
+    many = [Entity(at, at + 3, "x", "abc", 0.5) for at in range(0, 300_000, 6)]
+    assert resolve(many, nested) == tuple(many)
 
 
 def test_the_most_probable_wins_then_the_longer_then_the_earlier_then_the_alphabet() -> None:

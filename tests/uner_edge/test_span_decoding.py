@@ -66,6 +66,13 @@ def test_a_worked_example() -> None:
     assert score == pytest.approx(1 / (1 + math.e**-2))
 
 
+def test_a_doubtful_word_may_be_outvoted_but_not_one_ruled_out() -> None:
+    doubtful = np.array([[[3, 3, -1]]], np.float32)
+    ruled_out = np.array([[[9, 9, FLOOR - 0.5]]], np.float32)
+    assert [span[:3] for span in decode_spans(doubtful, 0.5, 1.0)] == [(0, 0, 0)]
+    assert list(decode_spans(ruled_out, 0.5, 1.0)) == []
+
+
 def test_temperature_tempers_scores_and_moves_no_span_across_a_half() -> None:
     scores = np.array([[[2, 2, 2]], [[-5, -5, -5]]], np.float32)
     for temperature in (0.5, 1.0, 4.0):

@@ -36,8 +36,13 @@ def open_engine(manifest: Manifest, threads: int | None = None) -> Engine:
     """The engine for a verified model folder.
 
     Raises:
-        ModelError: A library the engine needs is missing, or refuses the model.
+        ModelError: No engine is for this kind; a library it needs is missing or refuses the model.
     """
+    if manifest.kind not in OPENERS:
+        known = ", ".join(OPENERS)
+        raise ModelError(
+            f"{manifest.name}: no engine for kind '{manifest.kind}'; there is: {known}"
+        )
     try:
         return OPENERS[manifest.kind](manifest, threads)
     except ModuleNotFoundError as error:

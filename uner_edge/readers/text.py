@@ -19,6 +19,12 @@ _SAMPLE = 65_536
 _ENOUGH = 64
 """Non-ASCII bytes below which a guess is noise, and Windows-1252 by far the likeliest."""
 
+_LEGACY = (
+    *("cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r"),
+    *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
+)
+"""What files of the last decades are in; the codecs of DOS and of old Macs only blur the guess."""
+
 _CONTROL = frozenset(range(32)) - frozenset(b"\t\n\r\f\b\x1b\x1a")
 
 
@@ -44,13 +50,24 @@ def decode(content: bytes) -> tuple[str, str] | None:
     sample = content[:_SAMPLE]
     if sum(byte in _CONTROL for byte in sample) > len(sample) // 100:
         return None
-    guess = from_bytes(sample).best() if _non_ascii(sample) >= _ENOUGH else None
-    for codec in (guess.encoding if guess else "cp1252", "cp1252"):
+    guess = _guess(sample) if _non_ascii(sample) >= _ENOUGH else "cp1252"
+    for codec in (guess, "cp1252"):
         try:
             return content.decode(codec), codec
         except UnicodeDecodeError:
             continue
     return content.decode("latin-1"), "latin-1"
+
+
+def _guess(sample: bytes) -> str:
+    """The likeliest legacy encoding; on a tie, Windows-1252: its neighbours look as good to it."""
+    matches = from_bytes(sample, cp_isolation=list(_LEGACY))
+    best = matches.best()
+    if best is None:
+        return "cp1252"
+    rivals = [m for m in matches if m.chaos <= best.chaos and m.coherence >= best.coherence]
+    best = max(rivals, key=lambda m: (m.coherence, "cp1252" in m.could_be_from_charset))
+    return "cp1252" if "cp1252" in best.could_be_from_charset else best.encoding
 
 
 def _non_ascii(sample: bytes) -> int:

@@ -16,6 +16,7 @@ class CsvWriter:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._rows = csv.writer(stream, lineterminator="\n")
+        self._quoted = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
         self._rows.writerow(COLUMNS)
 
     def write(self, result: Result) -> None:
@@ -23,5 +24,7 @@ class CsvWriter:
         path = result.path.encode("utf-8", "backslashreplace").decode("utf-8")
         for e in result.entities:
             score = "" if e.score is None else f"{e.score:.4f}"
-            self._rows.writerow((path, e.start, e.end, e.type, e.text, score, e.page))
+            # Before Python 3.13, csv takes a lone carriage return for no reason to quote.
+            rows = self._quoted if "\r" in path + e.text else self._rows
+            rows.writerow((path, e.start, e.end, e.type, e.text, score, e.page))
         self._stream.flush()
