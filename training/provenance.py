@@ -26,7 +26,7 @@ def provenance(data: Path, recipe: DataRecipe) -> list[dict[str, Any]]:
             {
                 "dataset": name,
                 "texts": len(gzip.decompress(path.read_bytes()).splitlines()),
-                "licence": licences[name],
+                "licence": licences.get(name, "not in the catalogue"),
                 "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             }
         )

@@ -45,7 +45,7 @@ class DataRecipe:
     subset_chance: float
     """Chance that only a random part of a labelled passage's types is asked."""
     max_tokens: int
-    """Longer passages (in sub-tokens) are left out; the run says how many."""
+    """Passages with more sub-tokens are never drawn."""
 
 
 @dataclass(frozen=True, slots=True)

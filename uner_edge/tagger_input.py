@@ -6,8 +6,8 @@ A sequence holds the passage and every asked type side by side, each a segment o
 
 Positions start again at 0 in every segment, and types do not attend to each other (the mask is
 made from ``segments`` inside the model). So every segment looks to the encoder like a sentence of
-its own, the passage looks the same however many types are asked, and the order of the types
-cannot matter.
+its own, at the same positions however many types are asked, and the order of the types cannot
+matter. (The passage does see all types of its sequence.)
 """
 
 from __future__ import annotations
