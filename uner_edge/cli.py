@@ -255,7 +255,9 @@ def main() -> None:
     try:
         app()
     except UnerError as error:
-        print(f"uner: {error}", file=sys.stderr)
+        from uner_edge.writers.table import printable
+
+        print(f"uner: {printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader went away (uner ... | head): nothing more to say, and nothing to flush.

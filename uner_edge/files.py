@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -51,8 +52,9 @@ def find_files(
         UsageError: A pattern that .gitignore would not take.
     """
     seen: set[tuple[int, int]] = set()
-    if but_not is not None and but_not.exists():
-        _first_time(but_not.stat(), seen)
+    if but_not is not None:
+        with contextlib.suppress(OSError):  # what cannot be looked at will not be read either
+            _first_time(but_not.stat(), seen)
     for path in paths:
         if path == STDIN:
             yield Found(STDIN, 0, named=True)

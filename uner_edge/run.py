@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -26,6 +27,7 @@ from uner_edge.readers import read_documents
 from uner_edge.settings import Settings
 from uner_edge.types import TypeSet
 from uner_edge.writers import WRITERS, Writer
+from uner_edge.writers.table import printable
 
 
 def run_extract(
@@ -37,6 +39,8 @@ def run_extract(
 ) -> ExitCode:
     """``uner extract``: finds files, searches them, writes results as they come."""
     format = _format(format, output)
+    if output is not None and any(_same_file(path, output) for path in paths):
+        raise UsageError(f"{output}: is to be read and written at once; name another -o file")
     manifest = load_manifest(settings.model)
     engine = open_engine(manifest, settings.threads)
     selection = Selection(
@@ -192,8 +196,15 @@ def _mention(result: Result, format: str) -> None:
         _say(f"{result.path}: read as {result.encoding}")
 
 
+def _same_file(path: str, output: Path) -> bool:
+    try:
+        return os.path.samefile(path, output)
+    except (OSError, ValueError):
+        return False
+
+
 def _say(message: str) -> None:
-    print(f"uner: {message}", file=sys.stderr)
+    print(f"uner: {printable(message)}", file=sys.stderr)
 
 
 def run_eval(data: Path, settings: Settings, metric: str, limit: int | None) -> dict[str, Any]:

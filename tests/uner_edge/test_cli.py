@@ -102,6 +102,15 @@ def test_output_file_is_written_and_not_read(tmp_path: Path) -> None:
         ]
 
 
+def test_a_file_is_not_overwritten_while_it_is_read(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.csv"
+    notes.write_text("Maria Jensen lives in Copenhagen.", "utf-8")
+    done = uner("extract", notes, *TYPES, "-o", notes)
+    assert done.returncode == ExitCode.USAGE
+    assert "name another" in one_line(done)
+    assert notes.read_text("utf-8") == "Maria Jensen lives in Copenhagen."
+
+
 def test_table_has_no_colours_in_a_pipe() -> None:
     done = uner("extract", SAMPLES / "news.txt", *TYPES, "--format", "table")
     assert "news.txt" in done.stdout

@@ -21,7 +21,7 @@ class TableWriter:
 
     def write(self, result: Result) -> None:
         """One document; one with an error shows the error."""
-        title = Text(_harmless(result.path), style="bold")
+        title = Text(printable(result.path), style="bold")
         title.append(f"  {_summary(result)}", style="dim" if result.error is None else "red")
         self._console.print(title)
         if result.entities:
@@ -47,11 +47,11 @@ def _table(result: Result) -> Table:
     for e in result.entities:
         score = "" if e.score is None else f"{e.score:.2f}"
         style = colour.get(e.type, "")
-        shown = Text(_harmless(e.text), f"bold {style}")
+        shown = Text(printable(e.text), f"bold {style}")
         table.add_row(str(e.start), score, Text(e.type, style), shown)
     return table
 
 
-def _harmless(text: str) -> str:
+def printable(text: str) -> str:
     """One line, without the control characters by which a file could command the terminal."""
     return "".join(c if c.isprintable() else "·" for c in " ".join(text.split()))
