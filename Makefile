@@ -11,7 +11,7 @@ EVERYTHING = .venv/.everything
 
 demo: $(RUNTIME)
 	.venv/bin/uner extract samples --format table \
-	  --types "person, organization, location, date, drug, disease, gene, software, money, food ingredient"
+	  --types "person, organization, location, date, drug, disease, gene or protein, software, money, food ingredient"
 
 test: $(EVERYTHING)
 	.venv/bin/python -m pytest
