@@ -11,14 +11,21 @@ from typing import Any
 
 from training.corpus import TEACHER
 from training.recipe import DataRecipe
+from uner_edge.errors import DataError
 
 
 def provenance(data: Path, recipe: DataRecipe) -> list[dict[str, Any]]:
     """Per dataset: name, texts, licence as the catalogue gives it, and the file's sha256.
 
     The teacher's passages carry a licence each; they are one entry per licence.
+
+    Raises:
+        DataError: The catalogue does not give a dataset's licence.
     """
     licences = catalogue_licences(data / "ner" / "CATALOG.md")
+    unknown = [name for name in recipe.datasets if name not in licences]
+    if unknown:
+        raise DataError(f"{data / 'ner' / 'CATALOG.md'}: no licence for {', '.join(unknown)}")
     entries = []
     for name in recipe.datasets:
         path = data / "ner" / "train" / f"{name}.jsonl.gz"
@@ -26,7 +33,7 @@ def provenance(data: Path, recipe: DataRecipe) -> list[dict[str, Any]]:
             {
                 "dataset": name,
                 "texts": len(gzip.decompress(path.read_bytes()).splitlines()),
-                "licence": licences.get(name, "not in the catalogue"),
+                "licence": licences[name],
                 "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             }
         )

@@ -10,6 +10,7 @@ import pytest
 
 from training.provenance import catalogue_licences, provenance
 from training.recipe import Recipe
+from uner_edge.errors import DataError
 
 
 def sha256(path: Path) -> str:
@@ -62,5 +63,5 @@ def test_a_dataset_without_a_licence_stops_the_export(
     catalogue = (tiny_data / "ner" / "CATALOG.md").read_text("utf-8")
     (tmp_path / "ner" / "CATALOG.md").write_text(catalogue, "utf-8")
     recipe = replace(tiny_recipe.data, datasets=("stray",), teacher_share=0.0)
-    with pytest.raises(KeyError, match="stray"):
+    with pytest.raises(DataError, match="no licence for stray"):
         provenance(tmp_path, recipe)
