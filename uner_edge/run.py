@@ -53,7 +53,9 @@ def run_extract(
     with ExitStack() as stack:
         stopped = stack.enter_context(interrupts())
         writer = stack.enter_context(_opened_writer(format, output))
-        bar = stack.enter_context(_Bar(sum(f.size for f in found if isinstance(f, Found))))
+        scrolling = output is None and sys.stdout.isatty()
+        size = sum(f.size for f in found if isinstance(f, Found))
+        bar = stack.enter_context(_Bar(size, scrolling))
         results = extract(
             read_documents(found, skipped),
             engine,
@@ -131,9 +133,9 @@ def interrupts() -> Iterator[Callable[[], bool]]:
 
 
 class _Bar:
-    """Progress on stderr, only if that is a terminal and the table is not scrolling past it."""
+    """Progress on stderr, only if that is a terminal and no results scroll past on it."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, scrolling: bool) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -141,7 +143,7 @@ class _Bar:
             TimeElapsedColumn(),
             console=Console(stderr=True),
             transient=True,
-            disable=not sys.stderr.isatty() or sys.stdout.isatty(),
+            disable=scrolling or not sys.stderr.isatty(),
         )
         self._task = self._progress.add_task("reading", total=max(1, size))
 
