@@ -11,6 +11,9 @@ FLOOR = -4.0
 """Logit that a span's first word, last word and every word inside must reach, whatever the
 threshold, so that a lower threshold only ever adds spans."""
 
+SLACK = 1e-3
+"""So that rounding never makes a hopeful span look hopeless; those are judged exactly later."""
+
 
 def decode_spans(
     logits: NDArray[np.float32], threshold: float, temperature: float
@@ -30,14 +33,19 @@ def decode_spans(
         (first word, last word, type, probability), both words inclusive.
     """
     cut = temperature * float(np.log(threshold / (1 - threshold)))
+    if not len(logits):
+        return
     starts, ends, inside = (logits[..., k] for k in range(3))
-    first_words, types = np.nonzero((starts >= FLOOR) & (inside >= FLOOR))
+    # No span of a type can end better than this, so most beginnings need not be followed at all.
+    best_ends = ends.max(axis=0)
+    hopeful = starts + inside + best_ends >= 3 * (cut - SLACK)
+    first_words, types = np.nonzero(hopeful & (starts >= FLOOR) & (inside >= FLOOR))
     for first, kind in zip(first_words.tolist(), types.tolist(), strict=True):
-        start = float(starts[first, kind])
+        start, best_end = float(starts[first, kind]), float(best_ends[kind])
         least = np.inf
         for last in range(first, len(logits)):
             least = min(least, float(inside[last, kind]))
-            if least < FLOOR:
+            if least < FLOOR or (start + best_end + least) / 3 < cut - SLACK:
                 break
             end = float(ends[last, kind])
             logit = (start + end + least) / 3
