@@ -153,6 +153,11 @@ def _read(record: type, table: dict[str, Any], where: str) -> Any:
             if not isinstance(value, wanted) or isinstance(value, bool) != (wanted is bool):
                 raise RecipeError(f"{where}: '{name}' must be {field.type}, not {value!r}")
             values[name] = value
+    for name in ("teacher_share", "negative_share", "subset_chance", "warm_up", "dropout"):
+        if not 0 <= values.get(name, 0) <= 1:
+            raise RecipeError(f"{where}: '{name}' is a share, from 0 to 1, not {values[name]}")
+    if values.get("negative_share") == 1:
+        raise RecipeError(f"{where}: 'negative_share' must leave room for present types, below 1")
     return record(**values)
 
 

@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import hashlib
 import importlib.util
+import itertools
 import json
 import math
 import random
@@ -26,9 +27,10 @@ from training.corpus import TEACHER, Corpus, Example, draw_examples, load_corpus
 from training.dev import evaluate_dev, load_dev
 from training.model import Tagger, from_encoder
 from training.negatives import NegativeTypes, name_vectors
-from training.recipe import OptimiserRecipe, Recipe, load_recipe, unseen_datasets
+from training.recipe import OptimiserRecipe, Recipe, RecipeError, load_recipe, unseen_datasets
 from training.targets import focal_loss, span_targets
 from training.torch_engine import TorchEngine
+from uner_edge.errors import UnerError
 from uner_edge.tagger_input import PackedPassage, WordPieces, collate, pack
 
 POOL = 64
@@ -69,15 +71,23 @@ def batches(
     word_pieces: WordPieces,
     first_step: int,
 ) -> Iterator[list[tuple[PackedPassage, Example]]]:
-    """Batches from ``first_step`` on, without end."""
+    """Batches from ``first_step`` on, without end.
+
+    Raises:
+        RecipeError: Not one passage in ten pools is short enough.
+    """
     size = recipe.optimiser.batch
     number = first_step // POOL
     skip = first_step % POOL
     while True:
         rng = random.Random(f"{recipe.seed} {number}")
         pool: list[tuple[PackedPassage, Example]] = []
-        while len(pool) < POOL * size:
+        for attempt in itertools.count():
             wanted = POOL * size - len(pool)
+            if not wanted:
+                break
+            if attempt == 10 and not pool:
+                raise RecipeError(f"no passage has at most {recipe.data.max_tokens} sub-tokens")
             for example in draw_examples(corpus, recipe.data, negatives, wanted, rng):
                 packed = pack(example.text, word_pieces)
                 if packed.spans and len(packed.ids) <= recipe.data.max_tokens:
@@ -204,7 +214,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with ner/ and teacher/")
     parser.add_argument("--out", type=Path, required=True, help="checkpoints and metrics go here")
     arguments = parser.parse_args()
-    train(load_recipe(arguments.recipe), arguments.data, arguments.out)
+    try:
+        train(load_recipe(arguments.recipe), arguments.data, arguments.out)
+    except (RecipeError, UnerError) as error:
+        raise SystemExit(f"error: {error}") from error
 
 
 if __name__ == "__main__":

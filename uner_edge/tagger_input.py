@@ -26,7 +26,10 @@ LAYOUT_VERSION = 1
 """Part of a tagger's manifest; raised when anything in this file changes what a model sees."""
 
 MAX_WORD_CHARS = 100
-"""Longer runs of letters are cut into words of this length; WordPiece gives up above it."""
+"""Longer runs of letters are cut into words of this length, each one unknown sub-token.
+
+Such runs are encoded data, not language: letter by letter they would cost hours and say nothing.
+"""
 
 # Chinese, Japanese kana and Korean are written without blanks: one word per character.
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -81,7 +84,8 @@ class WordPieces:
         """Sub-token ids (at least one) and the index of the word's shape."""
         found = self._known.get(word)
         if found is None:
-            ids = self._tokenizer.encode(word, add_special_tokens=False).ids
+            endless = len(word) >= MAX_WORD_CHARS
+            ids = [] if endless else self._tokenizer.encode(word, add_special_tokens=False).ids
             found = (ids or [self.unknown], word_shape(word))
             if len(self._known) >= self._remembered:
                 self._known.clear()

@@ -94,9 +94,19 @@ def test_a_missing_key_is_named(tmp_path: Path, recipe_text: str, line: str, mes
             'datasets = ["news", 3]',
             " [data]: 'datasets' must be a list of strings, not ['news', 3]",
         ),
+        (
+            "negative_share = 0.5",
+            "negative_share = 1",
+            " [data]: 'negative_share' must leave room for present types, below 1",
+        ),
+        (
+            "teacher_share = 0.4",
+            "teacher_share = 40",
+            " [data]: 'teacher_share' is a share, from 0 to 1, not 40",
+        ),
     ],
 )
-def test_a_value_of_the_wrong_type_is_named(
+def test_a_value_that_makes_no_sense_is_named(
     tmp_path: Path, recipe_text: str, old: str, new: str, message: str
 ) -> None:
     assert refused(tmp_path, recipe_text.replace(old, new)) == message

@@ -20,7 +20,7 @@ from training.checkpoint import CHECKPOINT
 from training.corpus import TEACHER, Corpus, draw_examples
 from training.model import Tagger
 from training.negatives import NegativeTypes
-from training.recipe import OptimiserRecipe, Recipe, recipe_from_facts
+from training.recipe import OptimiserRecipe, Recipe, RecipeError, recipe_from_facts
 from training.train_tagger import (
     POOL,
     batches,
@@ -98,6 +98,14 @@ def test_a_batch_is_full_even_and_within_the_limit(
     assert bounds[-1][1] <= limit
     assert all(a[1] <= b[0] for a, b in itertools.pairwise(bounds))  # sorted by length
     assert [min(len(p.ids) for p, _ in batch) for batch in pool] != [low for low, _ in bounds]
+
+
+def test_a_limit_that_no_passage_meets_is_an_error(
+    tiny_corpus: Corpus, tiny_recipe: Recipe, unlike_types: NegativeTypes, word_pieces: WordPieces
+) -> None:
+    recipe = replace(tiny_recipe, data=replace(tiny_recipe.data, max_tokens=2))
+    with pytest.raises(RecipeError, match="no passage has at most 2 sub-tokens"):
+        next(batches(tiny_corpus, recipe, unlike_types, word_pieces, 0))
 
 
 def test_the_learning_rate_climbs_then_falls(tiny_recipe: Recipe) -> None:

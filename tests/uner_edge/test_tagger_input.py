@@ -93,6 +93,14 @@ def test_words_are_cut_as_people_would(text: str, expected: list[str]) -> None:
     assert [text[start:end] for start, end in words(text)] == expected
 
 
+def test_letters_without_end_cost_little(word_pieces: WordPieces) -> None:
+    """A megabyte of base64 or of one letter is no language, and must not take an hour."""
+    sizes = [piece.size for piece in word_pieces.pieces("x" * 100_000 + " end")]
+    assert sum(sizes) <= 1_010
+    assert word_pieces("x" * MAX_WORD_CHARS)[0] == [word_pieces.unknown]
+    assert len(word_pieces("x" * (MAX_WORD_CHARS - 1))[0]) > 1
+
+
 @pytest.mark.parametrize(
     ("word", "shape"),
     [

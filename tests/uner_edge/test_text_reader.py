@@ -147,14 +147,31 @@ def random_bytes(seed: int) -> bytes:
         b"PK\x03\x04\x14\0\0\0\x08\0" + random_bytes(1),
         b"text with one zero \0 in it",
         b"\0" * 512,
-        b"\xff\xfe" + "odd".encode("utf-16-le") + b"x",
-        b"\xef\xbb\xbf marked as UTF-8, yet \xff",
         bytes(range(1, 256)) * 8,
         b"caf\xe9 " + b"\x01\x02\x03" * 20,
     ],
 )
 def test_binary_data_is_not_text(content: bytes) -> None:
     assert decode(content) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\xff\xfe" + "odd".encode("utf-16-le") + b"x", "marked as UTF-16 text but damaged"),
+        (b"\xef\xbb\xbf marked as UTF-8, yet \xff", "marked as UTF-8 text but damaged"),
+    ],
+)
+def test_damaged_text_with_a_mark_is_an_error_wherever_it_lies(
+    content: bytes, reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "damaged.txt"
+    path.write_bytes(content)
+    skipped: list[str] = []
+    (read,) = read_documents([Found(str(path), len(content), named=False)], skipped)
+    assert isinstance(read, Unreadable)
+    assert reason in read.reason
+    assert not skipped
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -6,6 +6,8 @@ import codecs
 
 from charset_normalizer import from_bytes
 
+from uner_edge.errors import ReadError
+
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -34,13 +36,19 @@ def decode(content: bytes) -> tuple[str, str] | None:
     In this order: byte order mark, UTF-8, UTF-16 without a mark (every other byte zero), a guess
     among the legacy encodings if there is enough to guess from, Windows-1252, Latin-1. Newlines
     stay as they are.
+
+    Raises:
+        ReadError: A byte order mark names an encoding that the rest does not follow.
     """
     for mark, codec in _MARKS:
         if content.startswith(mark):
             try:
                 return content.decode(codec), codec
-            except UnicodeDecodeError:
-                return None
+            except UnicodeDecodeError as error:
+                name = codec.removesuffix("-sig").upper()
+                raise ReadError(
+                    f"is marked as {name} text but damaged at byte {error.start:,}; save it again"
+                ) from error
     if b"\0" in content:
         return _utf16_without_mark(content)
     try:
