@@ -224,6 +224,6 @@ def tiny_run(
 @pytest.fixture(scope="session")
 def word_pieces(tiny_encoder: Path) -> WordPieces:
     """The tiny encoder's tokenizer, which is that of the encoder students start from."""
-    from training.train_tagger import load_word_pieces
+    from training.encoder import load_word_pieces
 
     return load_word_pieces(tiny_encoder)

@@ -15,10 +15,25 @@ CHECKPOINT = "checkpoint.safetensors"
 
 
 def save_checkpoint(
-    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, step: int, recipe: str
+    folder: Path,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    step: int,
+    recipe: str,
+    *,
+    frozen: bool = True,
 ) -> None:
-    """Writes weights, optimiser moments and the step; an older checkpoint is replaced whole."""
-    tensors = {f"model.{name}": t.detach().clone() for name, t in model.state_dict().items()}
+    """Writes weights, optimiser moments and the step; an older checkpoint is replaced whole.
+
+    ``frozen``: with the weights that are not trained.
+    """
+    parameters = model.named_parameters(remove_duplicate=False)
+    left_out = {n for n, p in parameters if not (frozen or p.requires_grad)}
+    tensors = {
+        f"model.{name}": t.detach().clone()
+        for name, t in model.state_dict().items()
+        if name not in left_out
+    }
     for name, parameter in model.named_parameters():
         for key, value in optimiser.state.get(parameter, {}).items():
             tensors[f"optimiser.{key}.{name}"] = torch.as_tensor(value).clone()
@@ -43,9 +58,13 @@ def load_checkpoint(
         if recipe is not None and json.loads(facts["recipe"]) != json.loads(recipe):
             raise ValueError(f"{path}: made with another recipe; use another --out folder")
         names = list(stored.keys())
-        model.load_state_dict(
-            {n.removeprefix("model."): stored.get_tensor(n) for n in names if n[:6] == "model."}
-        )
+        weights = {
+            n.removeprefix("model."): stored.get_tensor(n) for n in names if n[:6] == "model."
+        }
+        missing, unknown = model.load_state_dict(weights, strict=False)
+        trained = {n for n, p in model.named_parameters() if p.requires_grad}
+        if unknown or trained & set(missing):
+            raise ValueError(f"{path}: made for another model")
         if optimiser is not None:
             for name, parameter in model.named_parameters():
                 moments = [

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from training.negatives import NegativeTypes
 from training.recipe import DataRecipe
+from training.tune_recipe import ConversationRecipe
 from uner_edge.labelled import LabelledSpan, LabelledText, read_labelled
 
 TEACHER = "teacher"
@@ -34,7 +35,7 @@ class Corpus:
         return {name: len(rows) for name, rows in self.datasets.items()}
 
 
-def load_corpus(data: Path, recipe: DataRecipe) -> Corpus:
+def load_corpus(data: Path, recipe: DataRecipe | ConversationRecipe) -> Corpus:
     """Reads every dataset of the recipe from ``data``.
 
     Raises:

@@ -19,10 +19,10 @@ from tokenizers import Tokenizer
 from torch.export import Dim, ExportedProgram
 
 from training.checkpoint import CHECKPOINT, load_checkpoint
+from training.encoder import encoder_folder, load_word_pieces
 from training.model import Tagger, from_encoder
 from training.provenance import provenance
 from training.recipe import Recipe, recipe_from_facts
-from training.train_tagger import encoder_folder, load_word_pieces
 from uner_edge.tagger_input import WordPieces, collate, pack
 
 STOPPED = 900.0
@@ -34,7 +34,7 @@ def freeze(run: Path, data: Path, out: Path) -> None:
     with safe_open(run / CHECKPOINT, "pt") as stored:
         recipe = recipe_from_facts(json.loads(stored.metadata()["recipe"]))
         step = int(stored.metadata()["step"])
-    folder = encoder_folder(recipe)
+    folder = encoder_folder(recipe.encoder)
     tagger = from_encoder(folder, dropout=0.0)
     load_checkpoint(run, tagger, None, None)
     out.mkdir(parents=True, exist_ok=True)

@@ -17,8 +17,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training.model import Tagger
+from training.encoder import encoder_folder, load_word_pieces
+from training.model import Tagger, from_encoder
+from training.recipe import EncoderRecipe
 from uner_edge.tagger_input import WordPieces
+
+CLOSE = 0.15
+"""Types this much below the cosine of near synonyms count as close in meaning."""
 
 
 class NegativeTypes:
@@ -47,6 +52,24 @@ class NegativeTypes:
             if len(found) == count:
                 break
         return found
+
+    def draw_close(self, present: Sequence[str], count: int, rng: random.Random) -> list[str]:
+        """Up to ``count`` types close in meaning to one of ``present``, yet no near synonym."""
+        rows = self._vectors[[self._index[p] for p in present if p in self._index]]
+        if not len(rows) or count < 1:
+            return []
+        nearest = (rows @ self._vectors.T).max(axis=0)
+        close = np.flatnonzero((nearest >= self._similar - CLOSE) & (nearest <= self._similar))
+        chosen = rng.sample(list(close), min(count, len(close)))
+        return [self._names[at] for at in chosen if self._names[at] not in present]
+
+
+def load_negatives(counts: Counter[str], recipe: EncoderRecipe, similar: float) -> NegativeTypes:
+    """The types in ``counts``, their likeness judged by the untuned encoder."""
+    folder = encoder_folder(recipe)
+    tagger = from_encoder(folder, dropout=0.0).eval()
+    vectors = name_vectors(list(counts), tagger, load_word_pieces(folder))
+    return NegativeTypes(counts, vectors, similar)
 
 
 @torch.no_grad()

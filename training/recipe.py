@@ -5,9 +5,18 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
+import typing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+SHARES = frozenset(
+    {
+        *("teacher_share", "negative_share", "subset_chance", "warm_up", "dropout"),
+        *("dataset_chance", "definition_chance"),
+    }
+)
+"""Keys, of any recipe, whose values lie between 0 and 1."""
 
 
 class RecipeError(ValueError):
@@ -99,14 +108,9 @@ def load_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: Unknown or missing key, wrong type of value, not TOML.
     """
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(f"{path}: {error}") from error
-    recipe: Recipe = _read(Recipe, table, str(path))
-    both = sorted(set(recipe.data.datasets) & set(unseen_datasets()))
-    if both and recipe.dev.unseen:
-        raise RecipeError(f"{path}: unseen datasets must not be trained on: {', '.join(both)}")
+    recipe: Recipe = read_record(Recipe, read_toml(path), str(path))
+    if recipe.dev.unseen:
+        refuse_unseen(path, recipe.data.datasets)
     return recipe
 
 
@@ -116,52 +120,68 @@ def unseen_datasets() -> tuple[str, ...]:
     return tuple(table["datasets"])
 
 
-def _read(record: type, table: dict[str, Any], where: str) -> Any:
-    parts = {
-        "encoder": EncoderRecipe,
-        "data": DataRecipe,
-        "optimiser": OptimiserRecipe,
-        "dev": DevRecipe,
-    }
-    fields = {field.name: field for field in dataclasses.fields(record)}
+def read_record(record: type, table: dict[str, Any], where: str) -> Any:
+    """``table`` as a dataclass; nested dataclasses are tables of their own.
+
+    Raises:
+        RecipeError: Unknown or missing key, wrong type of value, a share outside 0 to 1.
+    """
+    fields = typing.get_type_hints(record)
     for key in table:
         if key not in fields:
             near = difflib.get_close_matches(key, fields, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
             raise RecipeError(f"{where}: unknown key '{key}'{hint}")
-    values = {}
-    for name, field in fields.items():
+    values: dict[str, Any] = {}
+    for name, kind in fields.items():
         if name not in table:
             raise RecipeError(f"{where}: key '{name}' is missing")
         value = table[name]
-        if name in parts:
+        if dataclasses.is_dataclass(kind):
             if not isinstance(value, dict):
                 raise RecipeError(f"{where}: '{name}' must be a table, not {value!r}")
-            values[name] = _read(parts[name], value, f"{where} [{name}]")
-        elif field.type == "tuple[str, ...]":
-            if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            values[name] = read_record(typing.cast(type, kind), value, f"{where} [{name}]")
+        elif kind == tuple[str, ...]:
+            if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
                 raise RecipeError(f"{where}: '{name}' must be a list of strings, not {value!r}")
             values[name] = tuple(value)
         else:
-            kinds: dict[str, type | tuple[type, ...]] = {
-                "str": str,
-                "int": int,
-                "float": (int, float),
-                "bool": bool,
-            }
-            wanted = kinds[str(field.type)]
-            if not isinstance(value, wanted) or isinstance(value, bool) != (wanted is bool):
-                raise RecipeError(f"{where}: '{name}' must be {field.type}, not {value!r}")
+            wanted = (int, float) if kind is float else kind
+            if not isinstance(value, wanted) or isinstance(value, bool) != (kind is bool):
+                raise RecipeError(f"{where}: '{name}' must be {kind.__name__}, not {value!r}")
             values[name] = value
-    for name in ("teacher_share", "negative_share", "subset_chance", "warm_up", "dropout"):
-        if not 0 <= values.get(name, 0) <= 1:
+    for name in SHARES & values.keys():
+        if not 0 <= values[name] <= 1:
             raise RecipeError(f"{where}: '{name}' is a share, from 0 to 1, not {values[name]}")
     if values.get("negative_share") == 1:
         raise RecipeError(f"{where}: 'negative_share' must leave room for present types, below 1")
     return record(**values)
 
 
+def read_toml(path: Path) -> dict[str, Any]:
+    """The table in a TOML file.
+
+    Raises:
+        RecipeError: Not readable, or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(f"{path}: {error}") from error
+
+
+def refuse_unseen(path: Path, datasets: tuple[str, ...]) -> None:
+    """Stops a recipe that would learn from a dataset kept for zero-shot evaluation.
+
+    Raises:
+        RecipeError: It names one.
+    """
+    both = sorted(set(datasets) & set(unseen_datasets()))
+    if both:
+        raise RecipeError(f"{path}: unseen datasets must not be trained on: {', '.join(both)}")
+
+
 def recipe_from_facts(table: dict[str, Any]) -> Recipe:
     """The recipe that a checkpoint carries."""
-    recipe: Recipe = _read(Recipe, table, "checkpoint")
+    recipe: Recipe = read_record(Recipe, table, "checkpoint")
     return recipe

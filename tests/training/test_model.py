@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from training.encoder import load_word_pieces
 from training.model import Tagger, _attention_mask, from_encoder
-from training.train_tagger import load_word_pieces
 from uner_edge.tagger_input import TaggerBatch, WordPieces, collate, pack
 
 TEXT = "Dr. Anna Kovacs of Northwind flew to São Paulo on 3 May."

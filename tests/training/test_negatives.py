@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from training.encoder import load_word_pieces
 from training.model import Tagger, from_encoder
 from training.negatives import NegativeTypes, name_vectors
-from training.train_tagger import load_word_pieces
 from uner_edge.tagger_input import WordPieces
 
 ANGLES = {"disease": 0, "illness": 20, "symptom": 58, "drug": 90, "city": 180}

@@ -18,14 +18,13 @@ from safetensors.torch import load_file
 
 from training.checkpoint import CHECKPOINT
 from training.corpus import TEACHER, Corpus, draw_examples
+from training.encoder import encoder_folder
 from training.model import Tagger
 from training.negatives import NegativeTypes
-from training.recipe import OptimiserRecipe, Recipe, RecipeError, recipe_from_facts
+from training.recipe import Recipe, RecipeError, recipe_from_facts
 from training.train_tagger import (
     POOL,
     batches,
-    encoder_folder,
-    learning_rate,
     main,
     make_optimiser,
     train,
@@ -45,16 +44,16 @@ def shorter(recipe: Recipe, steps: int) -> Recipe:
 def test_the_encoder_is_found_and_its_weights_are_checked(
     tiny_recipe: Recipe, tiny_encoder: Path
 ) -> None:
-    assert encoder_folder(tiny_recipe) == tiny_encoder
+    assert encoder_folder(tiny_recipe.encoder) == tiny_encoder
     forged = replace(tiny_recipe, encoder=replace(tiny_recipe.encoder, sha256="0" * 64))
     with pytest.raises(SystemExit, match=tiny_recipe.encoder.sha256):
-        encoder_folder(forged)
+        encoder_folder(forged.encoder)
 
 
 def test_a_missing_encoder_names_the_cure(tiny_recipe: Recipe) -> None:
     absent = replace(tiny_recipe, encoder=replace(tiny_recipe.encoder, package="no_such_package"))
     with pytest.raises(SystemExit, match=r"no_such_package is not installed; pip install"):
-        encoder_folder(absent)
+        encoder_folder(absent.encoder)
 
 
 def test_batches_from_any_step_on_are_the_same(
@@ -106,19 +105,6 @@ def test_a_limit_that_no_passage_meets_is_an_error(
     recipe = replace(tiny_recipe, data=replace(tiny_recipe.data, max_tokens=2))
     with pytest.raises(RecipeError, match="no passage has at most 2 sub-tokens"):
         next(batches(tiny_corpus, recipe, unlike_types, word_pieces, 0))
-
-
-def test_the_learning_rate_climbs_then_falls(tiny_recipe: Recipe) -> None:
-    recipe: OptimiserRecipe = replace(tiny_recipe.optimiser, steps=100, warm_up=0.1)
-    rates = [learning_rate(step, recipe) for step in range(100)]
-    assert rates[:11] == pytest.approx([*(k / 10 for k in range(1, 11)), 1.0])
-    assert rates[55] == pytest.approx(0.5)  # half way down the cosine
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert 0 < rates[99] < 0.001
-
-
-def test_a_run_of_one_step_has_a_learning_rate(tiny_recipe: Recipe) -> None:
-    assert learning_rate(0, replace(tiny_recipe.optimiser, steps=1)) == 1
 
 
 def test_every_trainable_weight_is_in_one_group(tiny_tagger: Tagger, tiny_recipe: Recipe) -> None:
