@@ -1,5 +1,6 @@
 # make demo   set up the small runtime and run it on samples/
 # make test   set up everything the tests need and run them
+# make generator      llama.cpp for generators: compiled once, minutes, then taken from a cache
 # make check  lint, format, types, import contracts, fast tests
 
 PYTHON ?= python3
@@ -7,11 +8,19 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check install --quiet
 RUNTIME = .venv/.runtime
 EVERYTHING = .venv/.everything
 
-.PHONY: demo test check format bench clean
+LLAMA = llama-cpp-python==0.3.36
+# A compiled wheel fits the processor it was compiled on.
+CPU := $(shell (uname -sm; grep -m1 -i flags /proc/cpuinfo) 2>/dev/null | sha256sum | cut -c1-12)
+WHEELS = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/uner-edge/wheels/$(CPU)
+GENERATOR = .venv/.generator
+
+.PHONY: demo generator test check format bench clean
 
 demo: $(RUNTIME)
 	.venv/bin/uner extract samples --format table \
 	  --types "person, organization, location, date, drug, disease, gene or protein, software, money, food ingredient"
+
+generator: $(GENERATOR)
 
 test: $(EVERYTHING)
 	.venv/bin/python -m pytest
@@ -40,6 +49,19 @@ $(RUNTIME): pyproject.toml | .venv/bin/python
 	$(PIP) --editable .
 	@touch $@
 
-$(EVERYTHING): pyproject.toml | .venv/bin/python
+# Only what this project calls is compiled: no vision, no chat helpers. AMX is left out because
+# recent GCCs compile llama.cpp's AMX code to a crash (llama.cpp#26954).
+$(GENERATOR): export/llama-minimal.cmake pyproject.toml | .venv/bin/python
+	mkdir -p $(WHEELS)
+	ls $(WHEELS)/llama_cpp_python-*.whl > /dev/null 2>&1 || CMAKE_ARGS="-DLLAVA_BUILD=OFF \
+	  -DCMAKE_PROJECT_llama_cpp_INCLUDE=$(CURDIR)/export/llama-minimal.cmake \
+	  -DCMAKE_INSTALL_LIBDIR=llama_cpp/lib -DCMAKE_INSTALL_INCLUDEDIR=llama_cpp/include \
+	  -DCMAKE_INSTALL_BINDIR=llama_cpp/lib -DLLAMA_ALL_WARNINGS=OFF -DGGML_ALL_WARNINGS=OFF" \
+	  .venv/bin/python -m pip --disable-pip-version-check wheel --no-deps --no-cache-dir \
+	  --wheel-dir $(WHEELS) $(LLAMA)
+	$(PIP) --find-links $(WHEELS) --editable '.[generator]'
+	@touch $@
+
+$(EVERYTHING): pyproject.toml $(GENERATOR) | .venv/bin/python
 	$(PIP) --editable '.[train,export,dev]'
 	@touch $@ $(RUNTIME)

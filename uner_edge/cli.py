@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -30,12 +31,21 @@ models_app = typer.Typer(help="Models on this machine.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 
 Model = Annotated[
-    str | None, typer.Option(metavar="NAME|DIR", help="Installed model, or a model folder.")
+    str | None, typer.Option(metavar="NAME|DIR|GGUF", help="Installed model, folder or .gguf.")
 ]
 Threshold = Annotated[
     float | None, typer.Option(help="Least score, 0 to 1. Default: the model's own.")
 ]
 Threads = Annotated[int | None, typer.Option(help="Default: one per core.")]
+GpuLayers = Annotated[
+    str | None, typer.Option(metavar="auto|N", help="Generator layers on the GPU. Default: auto.")
+]
+Template = Annotated[
+    str | None, typer.Option(help="uniner: the conversation a bare .gguf was tuned for.")
+]
+Occurrences = Annotated[
+    str | None, typer.Option(help="all or first: which places of a generator's mention count.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -76,6 +86,9 @@ def extract(
     ] = None,
     model: Model = None,
     threads: Threads = None,
+    gpu_layers: GpuLayers = None,
+    template: Template = None,
+    occurrences: Occurrences = None,
     recursive: Annotated[
         bool | None, typer.Option("--recursive/--no-recursive", help="Enter subfolders.")
     ] = None,
@@ -111,6 +124,9 @@ def extract(
         "model": model,
         "threshold": threshold,
         "threads": threads,
+        "gpu_layers": _layers(gpu_layers),
+        "template": template,
+        "occurrences": occurrences,
         "nested": nested,
         "with_text": with_text,
         "recursive": recursive,
@@ -192,6 +208,41 @@ def verify_models(
         print(f"{manifest.name}: {len(manifest.files)} files match their sha256")
 
 
+@models_app.command(name="build")
+def build_models(
+    name: Annotated[str, typer.Argument(help="A model that ships as an adapter: uner-270m.")],
+) -> None:
+    """Make a generator's GGUF from its installed base and the adapter that ships with uner-edge.
+
+    Done once, in minutes, without network; the result is kept in the cache folder.
+    """
+    from uner_edge.engines import missing_library
+    from uner_edge.model_files import load_manifest
+
+    manifest = load_manifest(name)
+    try:
+        from uner_edge.build import build_generator
+
+        path = build_generator(manifest, progress=lambda step: print(step, file=sys.stderr))
+    except ModuleNotFoundError as error:
+        raise missing_library(manifest, error) from error
+    print(path)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what this machine offers: models, engines, GPU, and how to get what is missing."""
+    from uner_edge.doctor import examine
+
+    findings = list(examine())
+    if as_json:
+        print(json.dumps([dataclasses.asdict(f) for f in findings], ensure_ascii=False))
+    else:
+        rows = [[f.subject, f.state + (f"\n{f.remedy}" if f.remedy else "")] for f in findings]
+        _show(("", ""), rows, False)
+    raise typer.Exit(ExitCode.FINE if all(f.fine for f in findings) else ExitCode.INCOMPLETE)
+
+
 @app.command(name="eval")
 def evaluate(
     data: Annotated[
@@ -205,13 +256,24 @@ def evaluate(
     threshold: Threshold = None,
     nested: Annotated[bool | None, typer.Option("--nested/--flat")] = None,
     threads: Threads = None,
+    gpu_layers: GpuLayers = None,
+    template: Template = None,
+    occurrences: Occurrences = None,
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure a model on labelled data: micro and per-type precision, recall and F1."""
     from uner_edge.run import run_eval
 
-    flags = {"model": model, "threshold": threshold, "nested": nested, "threads": threads}
+    flags = {
+        "model": model,
+        "threshold": threshold,
+        "nested": nested,
+        "threads": threads,
+        "gpu_layers": _layers(gpu_layers),
+        "template": template,
+        "occurrences": occurrences,
+    }
     settings = load_settings(flags, config=config)
     run = run_eval(data, settings, metric, limit)
     if as_json:
@@ -220,6 +282,14 @@ def evaluate(
     rows = [_score_row(kind, row) for kind, row in sorted(run["by_type"].items())]
     rows.append(_score_row(f"all {run['texts']} texts", run["total"]))
     _show(("type", "precision", "recall", "F1", "right", "wrong", "missed"), rows, False)
+
+
+def _layers(given: str | None) -> int | None:
+    if given in (None, "auto"):
+        return None
+    if not given.isdecimal():
+        raise UsageError(f"--gpu-layers takes auto or a number, not '{given}'")
+    return int(given)
 
 
 def _score_row(name: str, row: dict[str, Any]) -> list[str]:

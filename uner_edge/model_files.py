@@ -16,7 +16,15 @@ FORMAT_VERSION = 1
 """Of model folders this version reads."""
 
 DEFAULT_MODEL = "uner-tagger-small"
+
+TEMPLATES = {"uniner": 1}
+"""Conversations a generator may have been tuned for, with their prompt version."""
 MANIFEST = "model.toml"
+
+BARE_THRESHOLD = 0.1
+"""Scores of unknown models are not calibrated: nearly everything they answer is reported."""
+BARE_WINDOW = 512
+"""Tokens of a passage, for unknown models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +163,41 @@ def verify(manifest: Manifest) -> None:
             )
 
 
-def load_manifest(name: str) -> Manifest:
-    """Find, read and verify: what every command does before it loads a model."""
+def bare_manifest(path: Path, template: str | None) -> Manifest:
+    """A manifest for somebody's own generator, made on the spot; its hash is taken, not checked.
+
+    Raises:
+        ModelError: No such file, or no template given.
+    """
+    if template is None:
+        raise ModelError(
+            f"{path}: a bare GGUF file does not say which questions it was tuned for; "
+            "for a model in the UniversalNER conversation add --template uniner"
+        )
+    try:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror or error}") from error
+    return Manifest(
+        folder=path.parent,
+        name=path.stem,
+        version=1,
+        kind="generator",
+        files=(ModelFile(path.name, digest, path.stat().st_size),),
+        threshold=BARE_THRESHOLD,
+        temperature=1.0,
+        table={"prompt_version": TEMPLATES[template], "window": BARE_WINDOW},
+    )
+
+
+def load_manifest(name: str, template: str | None = None) -> Manifest:
+    """Find, read and verify: what every command does before it loads a model.
+
+    ``template``: one of TEMPLATES, for a bare ``.gguf`` file, which has no manifest to name it.
+    """
+    if name.endswith(".gguf"):
+        return bare_manifest(Path(name), template)
     manifest = read_manifest(find_model(name))
     verify(manifest)
     return manifest

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from uner_edge.document import Result
-from uner_edge.engines import open_engine
+from uner_edge.engines import EngineOptions, open_engine
 from uner_edge.errors import DataError, ExitCode, NothingToReadError, UsageError
 from uner_edge.evaluate import Counts, Scores, as_questions, evaluate_spans, evaluate_surfaces
 from uner_edge.extract import Options, extract
@@ -41,8 +41,8 @@ def run_extract(
     format = _format(format, output)
     if output is not None and any(_same_file(path, output) for path in paths):
         raise UsageError(f"{output}: is to be read and written at once; name another -o file")
-    manifest = load_manifest(settings.model)
-    engine = open_engine(manifest, settings.threads)
+    manifest = load_manifest(settings.model, settings.template)
+    engine = open_engine(manifest, engine_options(settings))
     selection = Selection(
         settings.recursive, settings.include, settings.exclude, settings.max_bytes
     )
@@ -71,6 +71,11 @@ def run_extract(
             writer.write(result)
             _mention(result, format)
     return tally.report(skipped, stopped())
+
+
+def engine_options(settings: Settings) -> EngineOptions:
+    """The part of the settings that concerns engines."""
+    return EngineOptions(settings.threads, settings.gpu_layers, settings.occurrences)
 
 
 class Tally:
@@ -213,8 +218,8 @@ def run_eval(data: Path, settings: Settings, metric: str, limit: int | None) -> 
     """``uner eval``: scores as plain numbers."""
     if metric not in ("span", "surface"):
         raise UsageError(f"no metric '{metric}'; there are: span, surface")
-    manifest = load_manifest(settings.model)
-    engine = open_engine(manifest, settings.threads)
+    manifest = load_manifest(settings.model, settings.template)
+    engine = open_engine(manifest, engine_options(settings))
     threshold = manifest.threshold if settings.threshold is None else settings.threshold
     if data.suffixes[-1:] == [".json"] or data.suffixes[-2:] == [".json", ".gz"]:
         if metric == "span":

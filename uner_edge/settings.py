@@ -14,7 +14,7 @@ from typing import Any
 from platformdirs import user_config_path
 
 from uner_edge.errors import SettingsError
-from uner_edge.model_files import DEFAULT_MODEL
+from uner_edge.model_files import DEFAULT_MODEL, TEMPLATES
 
 ENVIRONMENT = "UNER_"
 """Prefix: UNER_THRESHOLD sets ``threshold``. Lists are separated by commas."""
@@ -33,6 +33,12 @@ class Settings:
     """Least score of a reported entity; None is the model's own default."""
     threads: int | None = None
     """None is one per core."""
+    gpu_layers: int | None = None
+    """Layers of a generator that a GPU computes; None is all of them if there is a GPU."""
+    occurrences: str = "all"
+    """``all`` or ``first``: which places of a mention a generator reports."""
+    template: str | None = None
+    """``uniner``: the conversation that a bare .gguf file was tuned for."""
     nested: bool = False
     with_text: bool = False
     recursive: bool = True
@@ -46,6 +52,13 @@ class Settings:
             raise SettingsError(f"threshold must lie between 0 and 1, not {self.threshold}")
         if self.threads is not None and self.threads < 1:
             raise SettingsError(f"threads must be at least 1, not {self.threads}")
+        if self.gpu_layers is not None and self.gpu_layers < 0:
+            raise SettingsError(f"gpu_layers must not be negative, but is {self.gpu_layers}")
+        if self.occurrences not in ("all", "first"):
+            raise SettingsError(f"occurrences must be all or first, not '{self.occurrences}'")
+        if self.template not in (None, *TEMPLATES):
+            known = ", ".join(TEMPLATES)
+            raise SettingsError(f"no template '{self.template}'; there is: {known}")
         if self.max_bytes < 1:
             raise SettingsError(f"max_bytes must be at least 1, not {self.max_bytes}")
 

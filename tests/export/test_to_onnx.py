@@ -26,7 +26,7 @@ from training.dev import evaluate_dev, load_dev
 from training.model import from_encoder
 from training.provenance import provenance
 from training.recipe import Recipe
-from uner_edge.engines import Engine, open_engine
+from uner_edge.engines import Engine, EngineOptions, open_engine
 from uner_edge.errors import ModelError
 from uner_edge.model_files import load_manifest
 from uner_edge.tagger_input import TaggerBatch, WordPieces, collate, pack
@@ -70,7 +70,7 @@ def program_scorer(frozen: Path) -> Scorer:
 @pytest.fixture(scope="module")
 def engine(exported: Path) -> Engine:
     """The exported model as every command opens it."""
-    return open_engine(load_manifest(str(exported)), threads=1)
+    return open_engine(load_manifest(str(exported)), EngineOptions(threads=1))
 
 
 def test_the_frozen_folder_is_all_the_export_sees(frozen: Path) -> None:

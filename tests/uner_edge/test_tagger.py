@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uner_edge.document import Entity
-from uner_edge.engines import Engine, open_engine
+from uner_edge.engines import Engine, EngineOptions, open_engine
 from uner_edge.extract import find_entities
 from uner_edge.model_files import load_manifest
 from uner_edge.resolve import resolve
@@ -50,7 +50,7 @@ def test_neighbours_and_threads_change_nothing(engine: Engine) -> None:
     names = MANY[:5]
     together = find(engine, SAMPLES, names)
     assert [find(engine, [text], names)[0] for text in SAMPLES] == together
-    single = open_engine(load_manifest(str(SHIPPED)), threads=1)
+    single = open_engine(load_manifest(str(SHIPPED)), EngineOptions(threads=1))
     assert find(single, SAMPLES, names) == together
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from uner_edge.document import Entity, Piece
+from uner_edge.engines import EngineOptions, cores
 from uner_edge.errors import ModelError
 from uner_edge.model_files import Manifest
 from uner_edge.span_decoding import decode_spans
@@ -83,8 +83,8 @@ class TaggerEngine:
             yield Entity(start, end, names[kind], text[start:end], score)
 
 
-def open_tagger(manifest: Manifest, threads: int | None = None) -> TaggerEngine:
-    """Loads a verified tagger; ``threads`` defaults to the cores this process may use.
+def open_tagger(manifest: Manifest, options: EngineOptions) -> TaggerEngine:
+    """Loads a verified tagger.
 
     Raises:
         ModelError: Another input layout than this version builds, or a file that is no model.
@@ -96,18 +96,14 @@ def open_tagger(manifest: Manifest, threads: int | None = None) -> TaggerEngine:
             f"{LAYOUT_VERSION}; install a matching version of uner-edge or of the model"
         )
     weights, tokenizer = (manifest.path(file.name) for file in manifest.files)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    session_options = onnxruntime.SessionOptions()
+    session_options.intra_op_num_threads = session_options.inter_op_num_threads = 1
+    session_options.log_severity_level = 3
     try:
         word_pieces = WordPieces(Tokenizer.from_file(str(tokenizer)))
-        session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            weights, session_options, providers=["CPUExecutionProvider"]
+        )
     except Exception as error:  # both libraries raise bare Exception subclasses of their own
         raise ModelError(f"{manifest.folder}: cannot be loaded: {error}") from error
-    return TaggerEngine(session, word_pieces, manifest, threads or _cores())
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return TaggerEngine(session, word_pieces, manifest, options.threads or cores())
