@@ -11,6 +11,11 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from llguidance.numpy import fill_next_token_bitmask
+from numpy.typing import NDArray
 
 _ITEM = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
@@ -85,6 +90,28 @@ def occurrences(text: str, mention: str) -> list[tuple[int, int]]:
         and not (_letter(text, end - 1) and _letter(text, end))
     ]
     return apart or found
+
+
+def admitted(matcher: Any, logits: NDArray[np.float32]) -> int:
+    """The likeliest token that the grammar admits; -1 where it admits none.
+
+    Args:
+        matcher: An ``llguidance.LLMatcher``.
+        logits: (V,).
+    """
+    best = int(logits.argmax())
+    if matcher.validate_tokens([best]) == 1:
+        return best
+    mask = np.zeros((1, (len(logits) + 31) // 32), np.int32)
+    fill_next_token_bitmask(matcher, mask, 0)
+    bits = np.unpackbits(mask.view(np.uint8), bitorder="little")[: len(logits)]
+    return int(np.where(bits, logits, -np.inf).argmax()) if bits.any() else -1
+
+
+def log_sum(logits: NDArray[np.float32]) -> float:
+    """Logarithm of the sum of exponentials, in nats."""
+    top = float(logits.max())
+    return top + float(np.log(np.exp(logits - top).sum()))
 
 
 def _letter(text: str, at: int) -> bool:

@@ -28,9 +28,12 @@ BATCH = 2048
 _log: deque[str] = deque(maxlen=50)
 
 
-@llama_cpp.llama_log_callback
-def _remember(level: int, text: bytes, user_data: Any) -> None:
+def _keep(level: int, text: bytes, user_data: Any) -> None:
     _log.append(text.decode("utf-8", "replace"))
+
+
+_remember = llama_cpp.llama_log_callback(_keep)
+"""Referenced here for good: llama.cpp calls it whenever it likes."""
 
 
 def quiet_log() -> None:

@@ -7,14 +7,15 @@ all questions about several passages are written side by side, one token each at
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from uner_edge.answers import Answer, grammar, occurrences, original
+from uner_edge.answers import Answer, admitted, grammar, log_sum, occurrences, original
 from uner_edge.document import Entity, Piece
 from uner_edge.engines import EngineOptions, cores
 from uner_edge.errors import ModelError, TypesError
@@ -22,27 +23,30 @@ from uner_edge.llama import Context, LanguageModel, Step
 from uner_edge.model_files import Manifest
 from uner_edge.prompt import PROMPT_VERSION, flatten, opening, question
 from uner_edge.tagger_input import words
-from uner_edge.types import EntityType, TypeSet
+from uner_edge.types import TypeSet
 
-CELLS = 4096
-"""Tokens that a context holds, over all sequences; half of them for passages."""
-PASSAGES = 8
-"""Passages evaluated together."""
-SEQUENCES = 64
-"""Passages and questions under way at a time."""
 ROOM = 16
 """Free cells per question under way, from which another one is begun."""
+REMEMBERED = 100_000
+"""Words whose size is kept, because words repeat."""
 WORD_CHARS = 32
 """Longer words are pieces of this many characters, so that a piece always fits the window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is under way at a time; changes speed and memory, not answers."""
+
+    cells: int = 4096
+    """Tokens that a context holds, over all sequences; half of them for passages."""
+    passages: int = 8
+    questions: int = 56
 
 
 @dataclass(slots=True, eq=False)
 class _Passage:
     """A passage ready to be asked about."""
 
-    text: str
-    """Flat; see ``prompt.flatten``."""
-    index: list[int]
     opening: list[int]
     matcher: Any
     """llguidance's, at the beginning of an answer; copied for every question."""
@@ -73,17 +77,28 @@ class GeneratorEngine:
     """Satisfies ``uner_edge.engines.Engine``."""
 
     def __init__(
-        self, manifest: Manifest, model: LanguageModel, options: EngineOptions, window: int
+        self,
+        manifest: Manifest,
+        model: LanguageModel,
+        options: EngineOptions,
+        limits: Limits = Limits(),
     ) -> None:
+        window = manifest.table.get("window")
+        if not isinstance(window, int) or not 32 <= window <= limits.cells // 4:
+            raise ModelError(
+                f"{manifest.name}: damaged: 'window' must lie between 32 and {limits.cells // 4}"
+            )
         self.model = manifest.label
         self.window = window
         self._model = model
         self._first_only = options.occurrences == "first"
         self._guide = model.guide()
-        self._mask = np.zeros((1, (model.vocab_size + 31) // 32), np.int32)
         self._bytes: dict[int, bytes] = {}
         self._sizes: dict[str, int] = {}
-        self._context: Context = model.open(CELLS, SEQUENCES, options.threads or cores())
+        self._limits = limits
+        self._context: Context = model.open(
+            limits.cells, limits.passages + limits.questions, options.threads or cores()
+        )
 
     def pieces(self, text: str) -> Iterator[Piece]:
         """Words and their tokens."""
@@ -93,37 +108,49 @@ class GeneratorEngine:
                 word = text[start:end]
                 size = self._sizes.get(word)
                 if size is None:
+                    if len(self._sizes) >= REMEMBERED:
+                        self._sizes.clear()
                     size = self._sizes[word] = max(1, len(self._model.tokenise(" " + word)))
                 yield Piece(start, end, size)
 
     def find(self, passages: Sequence[str], types: TypeSet, threshold: float) -> list[list[Entity]]:
         """A type that has a definition is asked by it; scores are described in ``answers``."""
-        found: list[list[Entity]] = [[] for _ in passages]
-        kinds = sorted(types, key=lambda kind: kind.name)
-        asked = [self._segment(question(kind.definition or kind.name)) for kind in kinds]
-        for group in self._groups(passages):
-            for item in self._ask(group, kinds, asked):
-                found[item.number] += self._entities(item, passages[item.number], threshold)
-        return found
+        return [
+            [
+                entity
+                for kind in sorted(answers)
+                for entity in self._entities(text, kind, answers[kind], threshold)
+            ]
+            for text, answers in zip(passages, self.answers(passages, types), strict=True)
+        ]
 
-    def _segment(self, text: str) -> list[int]:
-        return self._model.tokenise(text)
+    def answers(self, passages: Sequence[str], types: TypeSet) -> list[dict[str, Answer]]:
+        """Per passage, what the model says to every type; nothing for a passage without text."""
+        found: list[dict[str, Answer]] = [{} for _ in passages]
+        asked = {
+            kind.name: self._model.tokenise(question(kind.definition or kind.name))
+            for kind in types
+        }
+        for group in self._groups(passages):
+            for item in self._ask(group, asked):
+                found[item.number][item.kind] = item.answer
+        return found
 
     def _groups(self, passages: Sequence[str]) -> Iterator[dict[int, _Passage]]:
         """Prepared passages by number, as many at a time as half the context holds."""
         group: dict[int, _Passage] = {}
-        room = CELLS // 2
+        half = room = self._limits.cells // 2
         for number, text in enumerate(passages):
             flat, index = flatten(text)
             if not flat:
                 continue
-            ids = [*self._model.bos, *self._segment(opening(flat)), self._model.eos]
-            if len(ids) > CELLS // 2:
-                raise ModelError(f"a passage of {len(ids)} tokens; at most {CELLS // 2} fit")
-            if len(group) == PASSAGES or len(ids) > room:
+            ids = [*self._model.bos, *self._model.tokenise(opening(flat)), self._model.eos]
+            if len(ids) > half:
+                raise ModelError(f"a passage of {len(ids)} tokens; at most {half} fit")
+            if len(group) == self._limits.passages or len(ids) > room:
                 yield group
-                group, room = {}, CELLS // 2
-            group[number] = _Passage(flat, index, ids, self._matcher(flat))
+                group, room = {}, half
+            group[number] = _Passage(ids, self._matcher(flat))
             room -= len(ids)
         if group:
             yield group
@@ -140,18 +167,19 @@ class GeneratorEngine:
         return matcher
 
     def _ask(
-        self, group: dict[int, _Passage], kinds: Sequence[EntityType], asked: Sequence[list[int]]
+        self, group: dict[int, _Passage], asked: Mapping[str, list[int]]
     ) -> Iterator[_Question]:
         """Every question about every passage of a group, answered, in whatever order they end."""
         for sequence, passage in enumerate(group.values()):
             passage.sequence = sequence
         self._context.evaluate([Step(p.sequence, 0, p.opening, False) for p in group.values()])
-        free = list(range(SEQUENCES - 1, len(group) - 1, -1))
-        cells = CELLS - sum(len(passage.opening) for passage in group.values())
+        sequences = len(group) + self._limits.questions
+        free = list(range(sequences - 1, len(group) - 1, -1))
+        cells = self._limits.cells - sum(len(passage.opening) for passage in group.values())
         waiting = deque(
-            _Question(number, passage, kind.name, ids, passage.matcher.deep_copy())
+            _Question(number, passage, kind, ids, passage.matcher.deep_copy())
             for number, passage in group.items()
-            for kind, ids in zip(kinds, asked, strict=True)
+            for kind, ids in asked.items()
         )
         for item in waiting:
             self._check(item, cells)
@@ -178,11 +206,11 @@ class GeneratorEngine:
                     running.remove(item)
                     yield item
         finally:
-            for sequence in range(SEQUENCES):
+            for sequence in range(sequences):
                 self._context.forget(sequence)
 
     def _check(self, item: _Question, cells: int) -> None:
-        needed = len(item.asked) + _longest(item.passage)
+        needed = len(item.asked) + answer_limit(len(item.passage.opening))
         trained = self._model.trained_context - len(item.passage.opening)
         if needed > min(cells, trained):
             raise TypesError(
@@ -210,42 +238,43 @@ class GeneratorEngine:
 
     def _choose(self, item: _Question, row: NDArray[np.float32]) -> bool:
         """Appends the likeliest token that the grammar admits; False at the answer's end."""
-        top = float(row.max())
-        log_sum = top + float(np.log(np.exp(row - top).sum()))
-        token = int(row.argmax())
-        if item.matcher.validate_tokens([token]) != 1:
-            token = self._admitted(item.matcher, row)
+        token = admitted(item.matcher, row)
         if token in (-1, self._model.eos) or not item.matcher.consume_token(token):
             return False
         piece = self._bytes.get(token)
         if piece is None:
             piece = self._bytes[token] = self._model.token_bytes(token)
-        item.answer.add(token, piece, float(row[token]) - log_sum)
+        item.answer.add(token, piece, float(row[token]) - log_sum(row))
         if b'"' in piece and item.answer.repeats():
             return False
-        return len(item.answer.tokens) < _longest(item.passage)
+        return len(item.answer.tokens) < answer_limit(len(item.passage.opening))
 
-    def _admitted(self, matcher: Any, row: NDArray[np.float32]) -> int:
-        from llguidance.numpy import fill_next_token_bitmask
-
-        fill_next_token_bitmask(matcher, self._mask, 0)
-        bits = np.unpackbits(self._mask.view(np.uint8), bitorder="little")[: len(row)]
-        if not bits.any():
-            return -1
-        return int(np.where(bits, row, -np.inf).argmax())
-
-    def _entities(self, item: _Question, text: str, threshold: float) -> Iterator[Entity]:
-        for mention, score in item.answer.mentions():
-            places = occurrences(item.passage.text, mention)
-            for place in places[:1] if self._first_only else places:
-                start, end = original(item.passage.index, *place)
-                if score >= threshold:
-                    yield Entity(start, end, item.kind, text[start:end], score)
+    def _entities(self, text: str, kind: str, answer: Answer, threshold: float) -> Iterator[Entity]:
+        flat, index = flatten(text)
+        for mention, score in answer.mentions():
+            if score >= threshold:
+                places = occurrences(flat, mention)
+                for place in places[:1] if self._first_only else places:
+                    start, end = original(index, *place)
+                    yield Entity(start, end, kind, text[start:end], score)
 
 
-def _longest(passage: _Passage) -> int:
+def answer_limit(opening_tokens: int) -> int:
     """Tokens an answer may have: more than the passage's own cannot be a list of its parts."""
-    return 2 * len(passage.opening) + 16
+    return 2 * opening_tokens + 16
+
+
+def weights_of(manifest: Manifest) -> Path:
+    """The GGUF file of a generator, built from base and adapter where it is not shipped whole.
+
+    Raises:
+        ModelError: It is not built yet, or damaged.
+    """
+    if "build" not in manifest.table:
+        return manifest.path(manifest.files[0].name)
+    from uner_edge.build import built_file
+
+    return built_file(manifest)
 
 
 def open_generator(manifest: Manifest, options: EngineOptions) -> GeneratorEngine:
@@ -261,13 +290,6 @@ def open_generator(manifest: Manifest, options: EngineOptions) -> GeneratorEngin
             f"{manifest.name}: prompt version {version}, this program speaks version "
             f"{PROMPT_VERSION}; install a matching version of uner-edge or of the model"
         )
-    path = manifest.path(manifest.files[0].name)
-    if "build" in manifest.table:
-        from uner_edge.build import built_file
-
-        path = built_file(manifest)
-    window = manifest.table.get("window")
-    if not isinstance(window, int) or not 32 <= window <= CELLS // 4:
-        raise ModelError(f"{manifest.name}: damaged: 'window' must lie between 32 and {CELLS // 4}")
-    model = LanguageModel(path, options.gpu_layers)
-    return GeneratorEngine(manifest, model, options, window)
+    return GeneratorEngine(
+        manifest, LanguageModel(weights_of(manifest), options.gpu_layers), options
+    )
