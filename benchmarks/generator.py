@@ -43,15 +43,18 @@ class OneAtATime:
         self._context = model.open(2048, 1, threads)
 
     def prompt(self, text: str, kind: str) -> list[int]:
+        """Everything that stands before an answer."""
         tokens = self.model.tokenise
         first = [*self.model.bos, *tokens(opening(flatten(text)[0])), self.model.eos]
         return first + tokens(question(kind))
 
     def logits(self, tokens: list[int]) -> Any:
+        """(V,): what the model would say next."""
         self._context.forget(0)
         return self._context.evaluate([Step(0, 0, tokens, True)])[0]
 
     def answers(self, texts: Sequence[str], types: TypeSet) -> list[dict[str, Answer]]:
+        """Per text, the answer for every type."""
         return [{kind: self._answer(text, kind) for kind in types.names} for text in texts]
 
     def _answer(self, text: str, kind: str) -> Answer:
@@ -124,9 +127,8 @@ def explain(alone: OneAtATime, text: str, kind: str, expected: Answer, given: An
     at = next(i for i, (x, y) in enumerate(zip(first, second, strict=False)) if x != y)
     row = alone.logits(alone.prompt(text, kind) + first[:at])
     likely = [math.exp(float(row[tokens[at]]) - log_sum(row)) for tokens in (first, second)]
-    print(
-        f"  {kind}: {mentions(expected)} or {mentions(given)}: {likely[0]:.4f} to {likely[1]:.4f}"
-    )
+    chances = f"{likely[0]:.4f} to {likely[1]:.4f}"
+    print(f"  {kind}: {mentions(expected)} or {mentions(given)}: {chances}")
 
 
 if __name__ == "__main__":

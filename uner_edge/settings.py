@@ -120,7 +120,7 @@ def _checked(key: str, value: Any, source: str) -> Any:
         near = difflib.get_close_matches(key, kinds, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(kinds)}"
         raise SettingsError(f"{source}: unknown setting '{key}'; {hint}")
-    kind = kinds[key]
+    kind = kinds[key].removesuffix(" | None")
     if "tuple" in kind:
         if isinstance(value, list) and all(isinstance(part, str) for part in value):
             return tuple(value)
@@ -128,8 +128,7 @@ def _checked(key: str, value: Any, source: str) -> Any:
     if isinstance(value, bool) != (kind == "bool") or not isinstance(
         value, (int, float) if "float" in kind else {"bool": bool, "str": str}.get(kind, int)
     ):
-        wanted = kind.removesuffix(" | None")
-        raise SettingsError(f"{source}: '{key}' must be of type {wanted}, not {value!r}")
+        raise SettingsError(f"{source}: '{key}' must be of type {kind}, not {value!r}")
     try:
         Settings(**dict[str, Any]({key: value}))
     except SettingsError as error:

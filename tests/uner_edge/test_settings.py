@@ -34,15 +34,30 @@ def test_flags_outweigh_the_environment_the_environment_the_file(config: Path) -
     assert settings == Settings(threshold=0.3, threads=2, max_bytes=10)
 
 
+EVERY_SETTING = Settings(
+    model="mine",
+    threshold=0.4,
+    threads=3,
+    gpu_layers=12,
+    occurrences="first",
+    template="uniner",
+    nested=True,
+    with_text=True,
+    recursive=False,
+    include=("*.md", "*.txt"),
+    exclude=("drafts/",),
+    max_bytes=9,
+)
+
+
 def test_every_setting_can_come_from_a_file(config: Path) -> None:
     config.write_text(
         'model = "mine"\nthreshold = 0.4\nthreads = 3\nnested = true\nwith_text = true\n'
+        'gpu_layers = 12\noccurrences = "first"\ntemplate = "uniner"\n'
         'recursive = false\ninclude = ["*.md", "*.txt"]\nexclude = ["drafts/"]\nmax_bytes = 9\n',
         "utf-8",
     )
-    assert load_settings({}, {}, config) == Settings(
-        "mine", 0.4, 3, True, True, False, ("*.md", "*.txt"), ("drafts/",), 9
-    )
+    assert load_settings({}, {}, config) == EVERY_SETTING
 
 
 def test_every_setting_can_come_from_the_environment() -> None:
@@ -50,6 +65,9 @@ def test_every_setting_can_come_from_the_environment() -> None:
         "UNER_MODEL": "mine",
         "UNER_THRESHOLD": "0.4",
         "UNER_THREADS": "3",
+        "UNER_GPU_LAYERS": "12",
+        "UNER_OCCURRENCES": "first",
+        "UNER_TEMPLATE": "uniner",
         "UNER_NESTED": "true",
         "UNER_WITH_TEXT": "1",
         "UNER_RECURSIVE": "False",
@@ -57,9 +75,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
         "UNER_EXCLUDE": "drafts/",
         "UNER_MAX_BYTES": "9",
     }
-    assert load_settings({}, environment) == Settings(
-        "mine", 0.4, 3, True, True, False, ("*.md", "*.txt"), ("drafts/",), 9
-    )
+    assert load_settings({}, environment) == EVERY_SETTING
 
 
 def test_variables_that_name_folders_are_no_settings(config: Path) -> None:
