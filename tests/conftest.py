@@ -227,3 +227,11 @@ def word_pieces(tiny_encoder: Path) -> WordPieces:
     from training.encoder import load_word_pieces
 
     return load_word_pieces(tiny_encoder)
+
+
+@pytest.fixture(scope="session")
+def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random language model in a GGUF file, built like the base of published generators."""
+    from tests.tiny_gguf import write_tiny_gguf
+
+    return write_tiny_gguf(tmp_path_factory.mktemp("gguf") / "tiny.gguf")

@@ -7,6 +7,7 @@ sequence; here a passage is evaluated once and every question continues a copy o
 from __future__ import annotations
 
 import ctypes
+import warnings
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -147,7 +148,9 @@ class LanguageModel:
         """The vocabulary as llguidance wants it; seconds of work, so done once."""
         from llguidance.llamacpp import lltokenizer_from_vocab
 
-        return lltokenizer_from_vocab(self.vocab, slices=[])
+        with warnings.catch_warnings():  # it calls a function that llama-cpp-python renamed
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return lltokenizer_from_vocab(self.vocab, slices=[])
 
     def open(self, cells: int, sequences: int, threads: int) -> Context:
         """A context for up to ``sequences`` sequences with ``cells`` tokens in all.

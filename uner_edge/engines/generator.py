@@ -172,7 +172,6 @@ class GeneratorEngine:
         """Every question about every passage of a group, answered, in whatever order they end."""
         for sequence, passage in enumerate(group.values()):
             passage.sequence = sequence
-        self._context.evaluate([Step(p.sequence, 0, p.opening, False) for p in group.values()])
         sequences = len(group) + self._limits.questions
         free = list(range(sequences - 1, len(group) - 1, -1))
         cells = self._limits.cells - sum(len(passage.opening) for passage in group.values())
@@ -185,6 +184,8 @@ class GeneratorEngine:
             self._check(item, cells)
         running: list[_Question] = []
         try:
+            openings = [Step(p.sequence, 0, p.opening, False) for p in group.values()]
+            self._context.evaluate(openings)
             while waiting or running:
                 used = sum(q.evaluated + len(q.rest()) for q in running)
                 while running[1:] and used > cells:  # no room: the youngest waits
