@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -111,3 +113,21 @@ def test_importing_the_module_denies_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "bound"
+
+
+def test_a_run_leaves_nothing_in_the_home_folder(tmp_path: Path) -> None:
+    home, note = tmp_path / "home", tmp_path / "note.txt"
+    home.mkdir()
+    note.write_text("Ann Lee took aspirin in Oslo.", "utf-8")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "ORT_"))}
+    command = [sys.executable, "-m", "uner_edge.cli", "extract", str(note), "--types", "person"]
+    done = subprocess.run(
+        command,
+        env=environment | {"HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0 and "Ann Lee" in done.stdout, done.stderr
+    assert list(home.rglob("*")) == []
