@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, GgufConfig
 
 from training.recipe import RecipeError
 from training.tune_recipe import BaseRecipe, LoraRecipe
@@ -75,11 +75,11 @@ def load_base(base: Base, recipe: BaseRecipe, dtype: torch.dtype) -> Any:
     if recipe.four_bit:
         if not torch.cuda.is_available() or importlib.util.find_spec("bitsandbytes") is None:
             raise RecipeError("four_bit needs a CUDA GPU and: pip install bitsandbytes")
-        from transformers import BitsAndBytesConfig
-
         options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
         )
+    elif base.gguf:
+        options["quantization_config"] = GgufConfig(dequantize=True)
     return AutoModelForCausalLM.from_pretrained(**base.arguments(), **options)
 
 
