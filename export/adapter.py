@@ -1,4 +1,4 @@
-"""A run's adapter as the GGUF file that models/ ships: ``python -m export.adapter RUN --out FILE``.
+"""A run's adapter as models/ ships it: ``python -m export.adapter RUN --base FILE --out FOLDER``.
 
 llama.cpp's own format for LoRA, in 16 bits, with two additions: the hash of the base it belongs to
 and the tokens of the base that it was tuned with. ``uner models build`` makes a model of it.
@@ -13,12 +13,18 @@ from pathlib import Path
 
 import gguf
 import numpy as np
+import tomli_w
 from safetensors.numpy import load_file
 
+from export.manifest import describe
 from uner_edge.build import BASE_SHA256, KEPT_TOKENS
 from uner_edge.errors import ModelError
+from uner_edge.model_files import BARE_THRESHOLD, FORMAT_VERSION, MANIFEST
 
 PREFIX = "base_model.model."
+ADAPTER = "adapter.gguf"
+LEVEL = "Q8_0"
+LICENCE = "Gemma Terms of Use (https://ai.google.dev/gemma/terms); adapter: the same"
 
 
 def write_adapter(run: Path, base: Path, target: Path) -> None:
@@ -65,16 +71,39 @@ def write_adapter(run: Path, base: Path, target: Path) -> None:
     writer.close()
 
 
+def write_model(run: Path, base: Path, folder: Path) -> None:
+    """``folder`` with adapter.gguf and model.toml; temperature 1 and a low threshold for now."""
+    facts = json.loads((run / "facts.json").read_text("utf-8"))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_adapter(run, base, folder / ADAPTER)
+    table = {
+        "format_version": FORMAT_VERSION,
+        "name": facts["name"],
+        "version": 1,
+        "kind": "generator",
+        "prompt_version": facts["prompt_version"],
+        "window": facts["window"],
+        "licence": LICENCE,
+        "threshold": BARE_THRESHOLD,
+        "temperature": 1.0,
+        "files": [describe(folder / ADAPTER)],
+        "base": facts["base"] | {"licence": LICENCE},
+        "build": {"level": LEVEL},
+        "training": facts["training"],
+    }
+    (folder / MANIFEST).write_bytes(tomli_w.dumps(table).encode("utf-8"))
+
+
 def main() -> None:
     """Parses the command line and runs."""
     parser = argparse.ArgumentParser(prog="python -m export.adapter", description=__doc__)
-    parser.add_argument("run", type=Path, help="folder that training.tune wrote to")
+    parser.add_argument("run", type=Path, help="folder of training.tune, with training.facts")
     parser.add_argument("--base", type=Path, required=True, help="the GGUF file it was tuned on")
-    parser.add_argument("--out", type=Path, required=True, help="adapter.gguf")
+    parser.add_argument("--out", type=Path, required=True, help="model folder, e.g. models/NAME")
     arguments = parser.parse_args()
     try:
-        write_adapter(arguments.run, arguments.base, arguments.out)
-    except ModelError as error:
+        write_model(arguments.run, arguments.base, arguments.out)
+    except (ModelError, OSError) as error:
         raise SystemExit(f"error: {error}") from error
 
 

@@ -7,7 +7,6 @@ compared with the one before on fixed passages, then a model folder that the run
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import shutil
 import tempfile
@@ -24,6 +23,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from tokenizers import Tokenizer
 
+from export.manifest import describe
 from export.parity import Parity, Scorer, compare
 from uner_edge.model_files import FORMAT_VERSION, MANIFEST
 from uner_edge.tagger_input import LAYOUT_VERSION, TaggerBatch, WordPieces
@@ -111,16 +111,6 @@ def write_manifest(folder: Path, facts: dict[str, Any], parity: dict[str, Parity
         "parity": {name: found.as_table() for name, found in parity.items()},
     }
     (folder / MANIFEST).write_bytes(tomli_w.dumps(table).encode("utf-8"))
-
-
-def describe(path: Path) -> dict[str, Any]:
-    """A file's entry in the manifest."""
-    content = path.read_bytes()
-    return {
-        "name": path.name,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "size": len(content),
-    }
 
 
 def main() -> None:

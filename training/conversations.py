@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -119,6 +120,12 @@ def spoken(corpus: Corpus, definitions: Mapping[str, str]) -> Iterator[str]:
     yield from map(question, definitions.values())
 
 
+def segments(conversation: Conversation) -> list[str]:
+    """A conversation's text in order, without the special tokens between its parts."""
+    turns = [part for t in conversation.turns for part in (question(t.query), answer(t.answers))]
+    return [opening(conversation.text, conversation.dataset), *turns]
+
+
 def known_definitions() -> dict[str, str]:
     """Definitions of the types in the presets that come with the program."""
     return {
@@ -171,6 +178,7 @@ def main() -> None:
     parser.add_argument("recipe", type=Path, help="e.g. training/recipes/gemma-270m-laptop.toml")
     parser.add_argument("--data", type=Path, required=True, help="folder with ner/ and teacher/")
     parser.add_argument("--draw", type=int, default=5000, help="conversations to draw")
+    parser.add_argument("--write", type=Path, help="write them here, for export.importance")
     arguments = parser.parse_args()
     recipe = load_tune_recipe(arguments.recipe)
     corpus = load_corpus(arguments.data, recipe.data)
@@ -181,6 +189,9 @@ def main() -> None:
         corpus, recipe.data, negatives, known_definitions(), arguments.draw, rng
     )
     print(statistics(corpus, drawn))
+    if arguments.write:
+        lines = (json.dumps(segments(conversation), ensure_ascii=False) for conversation in drawn)
+        arguments.write.write_text("".join(line + "\n" for line in lines), "utf-8")
 
 
 if __name__ == "__main__":

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import itertools
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -21,12 +19,9 @@ from torch.export import Dim, ExportedProgram
 from training.checkpoint import CHECKPOINT, load_checkpoint
 from training.encoder import encoder_folder, load_word_pieces
 from training.model import Tagger, from_encoder
-from training.provenance import provenance
-from training.recipe import Recipe, recipe_from_facts
+from training.provenance import training_facts
+from training.recipe import recipe_from_facts
 from uner_edge.tagger_input import WordPieces, collate, pack
-
-STOPPED = 900.0
-"""Seconds without a line in metrics.jsonl after which a run counts as stopped."""
 
 
 def freeze(run: Path, data: Path, out: Path) -> None:
@@ -49,20 +44,6 @@ def freeze(run: Path, data: Path, out: Path) -> None:
         "training": training_facts(run, data, recipe, step),
     }
     (out / "facts.json").write_text(json.dumps(facts, indent=1), "utf-8")
-
-
-def training_facts(run: Path, data: Path, recipe: Recipe, step: int) -> dict[str, Any]:
-    """What the run learned from and how long it took, for the manifest."""
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
-    gaps = [after["time"] - before["time"] for before, after in itertools.pairwise(rows)]
-    return {
-        "recipe": f"training/recipes/{recipe.name.removeprefix('uner-')}.toml",
-        "seed": recipe.seed,
-        "steps": step,
-        "passages": step * recipe.optimiser.batch,
-        "hours": round(sum(gap for gap in gaps if gap < STOPPED) / 3600, 2),
-        "data": provenance(data, recipe.data),
-    }
 
 
 def trace(tagger: Tagger, word_pieces: WordPieces) -> ExportedProgram:

@@ -63,7 +63,9 @@ def write_sentence_piece(base: Base, kept: list[int], out: Path) -> None:
     transformers reads it as byte pair encoding and forgets the scores; converters want them.
     """
     import gguf
-    from sentencepiece import sentencepiece_model_pb2 as pb
+    from sentencepiece import sentencepiece_model_pb2
+
+    pb: Any = sentencepiece_model_pb2
 
     assert base.gguf is not None
     fields = gguf.GGUFReader(base.folder / base.gguf).fields

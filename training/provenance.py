@@ -4,17 +4,36 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import itertools
 import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from training.corpus import TEACHER
-from training.recipe import DataRecipe
+from training.recipe import DataRecipe, Recipe
+from training.tune_recipe import ConversationRecipe, TuneRecipe
 from uner_edge.errors import DataError
 
+STOPPED = 900.0
+"""Seconds without a line in metrics.jsonl after which a run counts as stopped."""
 
-def provenance(data: Path, recipe: DataRecipe) -> list[dict[str, Any]]:
+
+def training_facts(run: Path, data: Path, recipe: Recipe | TuneRecipe, step: int) -> dict[str, Any]:
+    """What the run learned from and how long it took, for the manifest."""
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
+    gaps = [after["time"] - before["time"] for before, after in itertools.pairwise(rows)]
+    return {
+        "recipe": f"training/recipes/{recipe.name.removeprefix('uner-')}.toml",
+        "seed": recipe.seed,
+        "steps": step,
+        "passages": step * recipe.optimiser.batch,
+        "hours": round(sum(gap for gap in gaps if gap < STOPPED) / 3600, 2),
+        "data": provenance(data, recipe.data),
+    }
+
+
+def provenance(data: Path, recipe: DataRecipe | ConversationRecipe) -> list[dict[str, Any]]:
     """Per dataset: name, texts, licence as the catalogue gives it, and the file's sha256.
 
     The teacher's passages carry a licence each; they are one entry per licence.

@@ -151,10 +151,11 @@ def _copy_metadata(reader: Any, writer: Any, kept: NDArray[np.int64], name: str)
     """Everything the base says of itself, its vocabulary cut down and counted anew."""
     new = {int(old): number for number, old in enumerate(kept)}
     per_token = ("tokens", "scores", "token_type")
+    left_out = ("general.architecture", "general.size_label", "tokenizer.ggml.merges")
     for key, field in reader.fields.items():
         kind, value = field.types[0], field.contents()
         sub_kind = field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None
-        if key.startswith("GGUF.") or key in ("general.architecture", "tokenizer.ggml.merges"):
+        if key.startswith("GGUF.") or key in left_out:
             continue
         if key == "general.name":
             value = name

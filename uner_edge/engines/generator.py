@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from uner_edge.answers import Answer, admitted, grammar, log_sum, occurrences, original
+from uner_edge.answers import Answer, admitted, calibrated, grammar, log_sum, occurrences, original
 from uner_edge.document import Entity, Piece
 from uner_edge.engines import EngineOptions, cores
 from uner_edge.errors import ModelError, TypesError
@@ -90,7 +90,8 @@ class GeneratorEngine:
             )
         self.model = manifest.label
         self.window = window
-        self._model = model
+        self.language_model = model
+        self._temperature = manifest.temperature
         self._first_only = options.occurrences == "first"
         self._guide = model.guide()
         self._bytes: dict[int, bytes] = {}
@@ -110,7 +111,7 @@ class GeneratorEngine:
                 if size is None:
                     if len(self._sizes) >= REMEMBERED:
                         self._sizes.clear()
-                    size = self._sizes[word] = max(1, len(self._model.tokenise(" " + word)))
+                    size = self._sizes[word] = max(1, len(self.language_model.tokenise(" " + word)))
                 yield Piece(start, end, size)
 
     def find(self, passages: Sequence[str], types: TypeSet, threshold: float) -> list[list[Entity]]:
@@ -128,7 +129,7 @@ class GeneratorEngine:
         """Per passage, what the model says to every type; nothing for a passage without text."""
         found: list[dict[str, Answer]] = [{} for _ in passages]
         asked = {
-            kind.name: self._model.tokenise(question(kind.definition or kind.name))
+            kind.name: self.language_model.tokenise(question(kind.definition or kind.name))
             for kind in types
         }
         for group in self._groups(passages):
@@ -144,7 +145,11 @@ class GeneratorEngine:
             flat, index = flatten(text)
             if not flat:
                 continue
-            ids = [*self._model.bos, *self._model.tokenise(opening(flat)), self._model.eos]
+            ids = [
+                *self.language_model.bos,
+                *self.language_model.tokenise(opening(flat)),
+                self.language_model.eos,
+            ]
             if len(ids) > half:
                 raise ModelError(f"a passage of {len(ids)} tokens; at most {half} fit")
             if len(group) == self._limits.passages or len(ids) > room:
@@ -212,7 +217,7 @@ class GeneratorEngine:
 
     def _check(self, item: _Question, cells: int) -> None:
         needed = len(item.asked) + answer_limit(len(item.passage.opening))
-        trained = self._model.trained_context - len(item.passage.opening)
+        trained = self.language_model.trained_context - len(item.passage.opening)
         if needed > min(cells, trained):
             raise TypesError(
                 f"type '{item.kind}': question and answer may take {needed} tokens, "
@@ -240,11 +245,11 @@ class GeneratorEngine:
     def _choose(self, item: _Question, row: NDArray[np.float32]) -> bool:
         """Appends the likeliest token that the grammar admits; False at the answer's end."""
         token = admitted(item.matcher, row)
-        if token in (-1, self._model.eos) or not item.matcher.consume_token(token):
+        if token in (-1, self.language_model.eos) or not item.matcher.consume_token(token):
             return False
         piece = self._bytes.get(token)
         if piece is None:
-            piece = self._bytes[token] = self._model.token_bytes(token)
+            piece = self._bytes[token] = self.language_model.token_bytes(token)
         item.answer.add(token, piece, float(row[token]) - log_sum(row))
         if b'"' in piece and item.answer.repeats():
             return False
@@ -252,7 +257,8 @@ class GeneratorEngine:
 
     def _entities(self, text: str, kind: str, answer: Answer, threshold: float) -> Iterator[Entity]:
         flat, index = flatten(text)
-        for mention, score in answer.mentions():
+        for mention, raw in answer.mentions():
+            score = calibrated(raw, self._temperature)
             if score >= threshold:
                 places = occurrences(flat, mention)
                 for place in places[:1] if self._first_only else places:
