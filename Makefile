@@ -1,6 +1,8 @@
 # make demo   set up the small runtime and run it on samples/
 # make test   set up everything the tests need and run them
 # make generator      llama.cpp for generators: compiled once, minutes, then taken from a cache
+# make fetch-converter  llama.cpp's converter, for python -m export.to_gguf
+# make student-smoke DATA=folder  a generator from data to uner extract, in minutes, on a CPU
 # make check  lint, format, types, import contracts, fast tests
 
 PYTHON ?= python3
@@ -14,7 +16,12 @@ CPU := $(shell (uname -sm; grep -m1 -i flags /proc/cpuinfo) 2>/dev/null | sha256
 WHEELS = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/uner-edge/wheels/$(CPU)
 GENERATOR = .venv/.generator
 
-.PHONY: demo generator test check format bench clean
+DATA = data
+SMOKE = build/student-smoke
+RECIPE = training/recipes/smoke.toml
+PYTHON_M = .venv/bin/python -m
+
+.PHONY: demo generator test check format bench clean fetch-converter student-smoke
 
 demo: $(RUNTIME)
 	.venv/bin/uner extract samples --format table \
@@ -38,6 +45,24 @@ format: $(EVERYTHING)
 
 bench: $(RUNTIME)
 	.venv/bin/python benchmarks/tagger.py
+
+fetch-converter: $(EVERYTHING)
+	$(PYTHON_M) export.fetch_converter
+
+student-smoke: fetch-converter
+	@test -d $(DATA)/ner -a -d $(DATA)/teacher || \
+	  { echo "set DATA to a folder with ner/ and teacher/: make student-smoke DATA=..."; exit 2; }
+	rm -rf $(SMOKE) && mkdir -p $(SMOKE)
+	$(PYTHON_M) training.conversations $(RECIPE) --data $(DATA) --draw 60 --write $(SMOKE)/texts.jsonl
+	$(PYTHON_M) training.tune $(RECIPE) --data $(DATA) --out $(SMOKE)/run
+	$(PYTHON_M) training.merge $(RECIPE) --run $(SMOKE)/run --out $(SMOKE)/merged
+	$(PYTHON_M) export.to_gguf $(SMOKE)/merged --out $(SMOKE)/smoke.f16.gguf
+	$(PYTHON_M) export.importance $(SMOKE)/merged --texts $(SMOKE)/texts.jsonl \
+	  --out $(SMOKE)/importance.npz
+	$(PYTHON_M) export.levels $(SMOKE)/smoke.f16.gguf --dev $(DATA)/ner/dev/wikigold.jsonl.gz \
+	  --texts 8 --importance $(SMOKE)/importance.npz --out $(SMOKE)/levels
+	.venv/bin/uner extract samples --model $(SMOKE)/levels/smoke.Q8_0.gguf --template uniner \
+	  --types "person, organization, location" --format table
 
 clean:
 	rm -rf .venv build dist

@@ -73,7 +73,8 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, required=True, help="from training.conversations")
     parser.add_argument("--out", type=Path, required=True, help="importance.npz")
     arguments = parser.parse_args()
-    np.savez(arguments.out, **importance(arguments.folder, read_conversations(arguments.texts)))
+    found: dict[str, Any] = dict(importance(arguments.folder, read_conversations(arguments.texts)))
+    np.savez(arguments.out, **found)
 
 
 if __name__ == "__main__":

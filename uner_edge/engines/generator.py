@@ -140,16 +140,13 @@ class GeneratorEngine:
     def _groups(self, passages: Sequence[str]) -> Iterator[dict[int, _Passage]]:
         """Prepared passages by number, as many at a time as half the context holds."""
         group: dict[int, _Passage] = {}
+        model = self.language_model
         half = room = self._limits.cells // 2
         for number, text in enumerate(passages):
             flat, index = flatten(text)
             if not flat:
                 continue
-            ids = [
-                *self.language_model.bos,
-                *self.language_model.tokenise(opening(flat)),
-                self.language_model.eos,
-            ]
+            ids = [*model.bos, *model.tokenise(opening(flat)), model.eos]
             if len(ids) > half:
                 raise ModelError(f"a passage of {len(ids)} tokens; at most {half} fit")
             if len(group) == self._limits.passages or len(ids) > room:
