@@ -19,6 +19,7 @@ import pytest
 # torch is loaded by the fixtures that need it: tests of the runtime run without it.
 if TYPE_CHECKING:
     from training.recipe import Recipe
+    from training.tune_recipe import TuneRecipe
     from uner_edge.tagger_input import WordPieces
 
 PACKAGE = "tiny_bert_for_tests"
@@ -58,6 +59,58 @@ unseen = false
 texts = 8
 every = 1000
 threshold = 0.5
+"""
+
+TUNE_RECIPE = """\
+name = "uner-tiny-generator"
+seed = 7
+checkpoint_minutes = 60
+
+[base]
+source = "{base}"
+sha256 = "{base_sha256}"
+prune = true
+four_bit = false
+
+[lora]
+rank = 4
+alpha = 8
+dropout = 0.0
+targets = ["all-linear"]
+start = ""
+
+[encoder]
+package = "{package}"
+folder = "model"
+sha256 = "{sha256}"
+
+[data]
+datasets = ["news", "ward"]
+teacher_share = 0.4
+size_exponent = 0.5
+max_types = 4
+negative_share = 0.5
+similar = 1.0
+dataset_chance = 0.5
+definition_chance = 0.3
+max_tokens = 200
+
+[optimiser]
+steps = 6
+batch = 4
+micro_batch = 2
+rate = 5e-3
+warm_up = 0.1
+weight_decay = 0.0
+clip = 1.0
+gradient_checkpointing = false
+compile = false
+
+[dev]
+datasets = ["news"]
+texts = 3
+every = 3
+generate_every = 6
 """
 
 CATALOGUE = """\
@@ -160,7 +213,8 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, count in texts.items():
             types, templates = CLOSED[name]
             rows = [
-                _fill(rng.choice(templates), rng) | {"types": types, "id": f"{name}-{part}-{n}"}
+                _fill(rng.choice(templates), rng)
+                | {"types": types, "id": f"{name}-{part}-{n}", "dataset": name}
                 for n in range(count)
             ]
             _write(data / "ner" / part / f"{name}.jsonl.gz", rows)
@@ -171,6 +225,7 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         known = {"types": None, "absent": absent, "source": f"ours:{number}", "licence": licence}
         teacher.append(_fill(template, rng) | known)
     _write(data / "teacher" / "train.jsonl.gz", teacher)
+    _write(data / "teacher" / "dev.jsonl.gz", teacher[:4])
     return data
 
 
@@ -235,3 +290,44 @@ def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.tiny_gguf import write_tiny_gguf
 
     return write_tiny_gguf(tmp_path_factory.mktemp("gguf") / "tiny.gguf")
+
+
+@pytest.fixture(scope="session")
+def tune_recipe_text(tiny_encoder: Path, tiny_gguf: Path) -> str:
+    """A recipe that tunes the tiny language model on the tiny data, as TOML."""
+    return TUNE_RECIPE.format(
+        base=tiny_gguf,
+        base_sha256=hashlib.sha256(tiny_gguf.read_bytes()).hexdigest(),
+        package=PACKAGE,
+        sha256=hashlib.sha256((tiny_encoder / "model.safetensors").read_bytes()).hexdigest(),
+    )
+
+
+@pytest.fixture(scope="session")
+def tune_recipe_file(tune_recipe_text: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in a file."""
+    path = tmp_path_factory.mktemp("recipes") / "tiny-generator.toml"
+    path.write_text(tune_recipe_text, "utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tune_recipe(tune_recipe_file: Path) -> TuneRecipe:
+    """The same, loaded."""
+    from training.tune_recipe import load_tune_recipe
+
+    return load_tune_recipe(tune_recipe_file)
+
+
+@pytest.fixture(scope="session")
+def tuned_run(
+    tune_recipe: TuneRecipe, tiny_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The --out folder of a finished tuning run of the tiny recipe."""
+    import threading
+
+    from training.tune import tune
+
+    out = tmp_path_factory.mktemp("tuned")
+    tune(tune_recipe, tiny_data, out, threading.Event())
+    return out

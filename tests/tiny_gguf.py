@@ -19,7 +19,7 @@ WORDS = (
     "Ann Lee took aspirin Oslo She felt better May and wrote to Berlin about it He said Take road "
     "not train left The cat sat mat with hat that other had before rat came man number in Imatinib"
 ).split()
-SPECIAL = ("<pad>", "<eos>", "<bos>", "<unk>")
+SPECIAL = ("<pad>", "<eos>", "<bos>", "<unk>", "<mask>")
 JOINED = ('▁["', '"]', '",', '▁"', "▁[]", "▁[", "▁the", "▁in", "ing", "er", "an", "on", ". ")
 
 
@@ -47,7 +47,7 @@ def vocabulary() -> tuple[list[str], list[float], list[int]]:
 def write_tiny_gguf(path: Path, *, seed: int = 0, layers: int = 2, hidden: int = 64) -> Path:
     """Writes the model, with float32 weights that follow from ``seed``."""
     pieces, scores, kinds = vocabulary()
-    heads, length, inner = 2, 32, 2 * hidden
+    heads, length, inner = 2, 256, 2 * hidden
     writer = gguf.GGUFWriter(path, "gemma3")
     writer.add_name("tiny")
     writer.add_context_length(2048)

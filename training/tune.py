@@ -251,8 +251,12 @@ def tune(recipe: TuneRecipe, data: Path, out: Path, stop: threading.Event) -> No
     """Runs or resumes ``recipe`` until its last step, or until ``stop`` is set."""
     out.mkdir(parents=True, exist_ok=True)
     run = Run(recipe, data, out)
-    steps_in_all = recipe.optimiser.steps
-    journal = Journal(out) if run.accelerator.is_main_process else None
+    with Journal(out) if run.accelerator.is_main_process else nullcontext() as journal:
+        _go_on(run, journal, stop)
+
+
+def _go_on(run: Run, journal: Journal | None, stop: threading.Event) -> None:
+    recipe, steps_in_all = run.recipe, run.recipe.optimiser.steps
     first, began = run.step, time.monotonic()
     saved = shown = began
     tokens = losses = seen = 0.0
@@ -302,6 +306,13 @@ class Journal:
     def __init__(self, out: Path) -> None:
         self._lines = (out / "metrics.jsonl").open("a", encoding="utf-8")
         self._board = SummaryWriter(str(out / "tensorboard"))
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lines.close()
+        self._board.close()
 
     def write(self, step: int, row: dict[str, float]) -> None:
         """Notes values that belong to one step."""
