@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -111,20 +112,20 @@ def merge_adapter(base: Path, adapter: Path, target: Path, name: str) -> None:
     factors = {tensor.name: tensor.data for tensor in changes.tensors}
     alpha = float(_value(changes, gguf.Keys.Adapter.LORA_ALPHA))
     writer = gguf.GGUFWriter(target, str(_value(reader, "general.architecture")))
-    _copy_metadata(reader, writer, kept, name)
-    for tensor in reader.tensors:
-        shape = [int(size) for size in reversed(tensor.shape)]
-        if tensor.name == "token_embd.weight" or tensor.name == "output.weight":
-            shape[0] = len(kept)
-        kind = np.dtype(np.float16 if len(shape) > 1 else np.float32)
-        writer.add_tensor_info(tensor.name, shape, kind, int(np.prod(shape)) * kind.itemsize)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_ti_data_to_file()
-    for tensor in reader.tensors:
-        weights = _merged(tensor, factors, alpha, kept)
-        writer.write_tensor_data(weights.astype(np.float16 if weights.ndim > 1 else np.float32))
-    writer.close()
+    with closing(writer):
+        _copy_metadata(reader, writer, kept, name)
+        for tensor in reader.tensors:
+            shape = [int(size) for size in reversed(tensor.shape)]
+            if tensor.name == "token_embd.weight" or tensor.name == "output.weight":
+                shape[0] = len(kept)
+            kind = np.dtype(np.float16 if len(shape) > 1 else np.float32)
+            writer.add_tensor_info(tensor.name, shape, kind, int(np.prod(shape)) * kind.itemsize)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_ti_data_to_file()
+        for tensor in reader.tensors:
+            weights = _merged(tensor, factors, alpha, kept)
+            writer.write_tensor_data(weights.astype(np.float16 if weights.ndim > 1 else np.float32))
     if factors:
         raise ModelError(f"{adapter}: adapts {next(iter(factors))}, which {base} does not have")
 

@@ -83,46 +83,46 @@ class LanguageModel:
         # AMX kernels of llama.cpp crash when built by a recent GCC (llama.cpp#26954).
         parameters.use_extra_bufts = b"AMX_INT8 = 1" not in llama_cpp.llama_print_system_info()
         clear_log()
-        self._model = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
-        if not self._model:
+        self.handle = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
+        if not self.handle:
             raise ModelError(f"{path}: llama.cpp cannot load it: {last_log()}")
         self.path = path
-        self.vocab = llama_cpp.llama_model_get_vocab(self._model)
+        self.vocab = llama_cpp.llama_model_get_vocab(self.handle)
         self.vocab_size: int = llama_cpp.llama_vocab_n_tokens(self.vocab)
-        writes = llama_cpp.llama_model_has_decoder(self._model)
-        if llama_cpp.llama_model_has_encoder(self._model) or not writes or not self.vocab_size:
+        writes = llama_cpp.llama_model_has_decoder(self.handle)
+        if llama_cpp.llama_model_has_encoder(self.handle) or not writes or not self.vocab_size:
             self.close()
             raise ModelError(f"{path}: not a language model that generates text")
         self.eos: int = llama_cpp.llama_vocab_eos(self.vocab)
         begins = llama_cpp.llama_vocab_get_add_bos(self.vocab)
         self.bos: list[int] = [llama_cpp.llama_vocab_bos(self.vocab)] if begins else []
-        self.trained_context: int = llama_cpp.llama_model_n_ctx_train(self._model)
+        self.trained_context: int = llama_cpp.llama_model_n_ctx_train(self.handle)
 
     def close(self) -> None:
         """Frees the weights."""
-        if self._model:
-            llama_cpp.llama_model_free(self._model)
-            self._model = None
+        if self.handle:
+            llama_cpp.llama_model_free(self.handle)
+            self.handle = None
 
     @property
     def size(self) -> int:
         """Bytes of the weights."""
-        return int(llama_cpp.llama_model_size(self._model))
+        return int(llama_cpp.llama_model_size(self.handle))
 
     @property
     def cell_size(self) -> int:
         """Bytes that one token takes in a context, with 16-bit keys and values."""
-        heads = llama_cpp.llama_model_n_head_kv(self._model)
+        heads = llama_cpp.llama_model_n_head_kv(self.handle)
         length = self.number("attention.key_length")
         if not length:
-            width = llama_cpp.llama_model_n_embd(self._model)
-            length = width // llama_cpp.llama_model_n_head(self._model)
-        return int(llama_cpp.llama_model_n_layer(self._model) * heads * length * 2 * 2)
+            width = llama_cpp.llama_model_n_embd(self.handle)
+            length = width // llama_cpp.llama_model_n_head(self.handle)
+        return int(llama_cpp.llama_model_n_layer(self.handle) * heads * length * 2 * 2)
 
     def text(self, key: str) -> str:
         """A metadata value; empty if there is none."""
         buffer = ctypes.create_string_buffer(512)
-        size = llama_cpp.llama_model_meta_val_str(self._model, key.encode(), buffer, len(buffer))
+        size = llama_cpp.llama_model_meta_val_str(self.handle, key.encode(), buffer, len(buffer))
         return buffer.value.decode("utf-8", "replace") if size >= 0 else ""
 
     def number(self, key: str) -> int:
@@ -176,7 +176,7 @@ class LanguageModel:
             parameters.swa_full = True
             parameters.no_perf = True
             clear_log()
-            context = llama_cpp.llama_init_from_model(self._model, parameters)
+            context = llama_cpp.llama_init_from_model(self.handle, parameters)
             if context:
                 return Context(self, context, min(BATCH, cells))
             reason = last_log()
@@ -243,6 +243,20 @@ class Context:
             for at, row in enumerate(rows)
             if row[3]
         ]
+
+    def adapt(self, adapter: Path) -> None:
+        """Adds a LoRA adapter in GGUF to everything evaluated from here on.
+
+        Raises:
+            ModelError: It is no adapter, or not one for this model.
+        """
+        clear_log()
+        loaded = llama_cpp.llama_adapter_lora_init(self._model.handle, str(adapter).encode())
+        if not loaded:
+            raise ModelError(f"{adapter}: llama.cpp cannot load it: {last_log()}")
+        scales = (ctypes.c_float * 1)(1.0)
+        adapters = (type(loaded) * 1)(loaded)
+        llama_cpp.llama_set_adapters_lora(self._context, adapters, 1, scales)
 
     def copy(self, source: int, target: int) -> None:
         """Makes ``target`` a sequence with all that ``source`` has; nothing is evaluated."""

@@ -107,13 +107,11 @@ def test_another_recipe_does_not_go_on_with_it(
 def test_passages_of_a_step_can_be_taken_one_by_one(
     tune_recipe: TuneRecipe, tiny_data: Path, tmp_path: Path
 ) -> None:
-    folders = []
+    losses = []
     for size in (1, 4):
-        recipe = change(tune_recipe, optimiser={"steps": 2, "micro_batch": size})
-        folders.append(run(recipe, tiny_data, tmp_path / str(size)))
-    one, other = (load_file(folder / ADAPTER / "adapter_model.safetensors") for folder in folders)
-    for name, weights in one.items():
-        torch.testing.assert_close(weights, other[name], rtol=1e-2, atol=2e-3)
+        recipe = change(tune_recipe, optimiser={"steps": 3, "micro_batch": size})
+        losses.append(metrics(run(recipe, tiny_data, tmp_path / str(size)), "loss"))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-2)
 
 
 def test_without_an_adapter_every_weight_is_tuned(
