@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import argparse
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from uner_edge.model_files import MANIFEST
 
-CARD = """# {name}
+MACROS = ("macro_f1", "macro_surface_f1")
+
+TAGGER_CARD = """# {name}
 
 Finds entities of any type you name, in English text, on a CPU, without a network. It scores every
 word of a passage against every asked type in one pass (see `training/model.py`).
@@ -74,14 +77,134 @@ passages of `export/parity.py`:
 """
 
 
+GENERATOR_CARD = """# {name}
+
+A small language model that is asked one question per type about a passage and answers with a list of
+mentions, word for word from the passage (the UniversalNER conversation, see `uner_edge/prompt.py`).
+
+| | |
+|---|---|
+| kind | generator; a LoRA adapter of {megabytes:.1f} MB ships, `uner models build {name}` makes {level} GGUF of it |
+| base | Gemma 3 270M, from the Python package `{package}` |
+| licence | {licence}; see NOTICE and GEMMA_TERMS.txt; the texts it learned from are not included |
+| window | {window} tokens a passage; longer documents are read in overlapping passages |
+| default threshold | {threshold} (temperature {temperature}) |
+| training | {hours} h on 2 CPU cores shared with other work, {steps:,} steps, {passages:,} passages, seed {seed} |
+| recipe | `{recipe}` |
+
+## What it can and cannot do
+
+- It reads definitions: a type in a pack that has one is asked by it.
+- Every span it gives stands in the text. What it calls a span of a type may still be wrong.
+- A score is the mean probability of the answer's tokens, calibrated on datasets it has never seen.
+- English first: its vocabulary was cut down to what its training texts use; any text still encodes.
+- It is many times slower than the tagger. Not a medical device, no guarantee for redaction.
+
+## Scores on dev data
+
+Strict span F1 (start, end and type must be right) and the surface metric of UniversalNER, macro over
+datasets. `{command}`
+
+{summary}
+
+**Base** is Gemma 3 270M untuned, with the same questions and the same constrained answers:
+`{base_command}`
+
+<details><summary>Every dataset</summary>
+
+{scores}
+
+</details>
+
+## Calibration
+
+On {calibration[texts]:,} texts of the unseen datasets, each dataset weighing the same:
+expected calibration error {calibration[error_before]:.3f} before, {calibration[error_after]:.3f}
+after one temperature. `{calibration[command]}`
+
+## What quantisation costs
+
+`python -m export.levels` (see CONTRIBUTING.md); KL is the divergence from 16 bits over the tokens of
+gold answers, speed is relative to 16 bits.
+
+{levels}
+
+## What it learned from
+
+{data}
+"""
+
+
 def card(table: dict[str, Any]) -> str:
     """The card in Markdown."""
+    return tagger_card(table) if table["kind"] == "tagger" else generator_card(table)
+
+
+def generator_card(table: dict[str, Any]) -> str:
+    """A generator's card; figures that are not measured yet are left out."""
+    training, dev, base = table["training"], table["dev"], table["dev_base"]
+    kinds = ("unseen", "seen", "other")
+    counts = Counter(row["kind"] for row in dev["scores"])
+    return GENERATOR_CARD.format(
+        megabytes=table["files"][0]["size"] / 1e6,
+        level=table["build"]["level"],
+        package=table["base"]["package"],
+        command=dev["command"],
+        base_command=base["command"],
+        calibration=table["calibration"],
+        **{key: table[key] for key in ("name", "licence", "window", "threshold", "temperature")},
+        **{key: training[key] for key in ("hours", "steps", "passages", "seed", "recipe")},
+        summary=_table(
+            ("datasets", "", "span F1", "surface F1", "base: span F1", "base: surface F1"),
+            [
+                (counts[kind], kind)
+                + tuple(f"{100 * t[key][kind]:.1f}" for t in (dev, base) for key in MACROS)
+                for kind in kinds
+            ],
+        ),
+        scores=_table(
+            ("dataset", "domain", "", "texts", "precision", "recall", "span F1", "surface F1"),
+            [
+                (r["dataset"], r["domain"], r["kind"], r["texts"])
+                + tuple(
+                    f"{100 * r[key]:.1f}" for key in ("precision", "recall", "f1", "surface_f1")
+                )
+                for kind in kinds
+                for r in dev["scores"]
+                if r["kind"] == kind
+            ],
+        ),
+        levels=_table(
+            ("level", "importance", "MB", "surface F1", "KL", "speed"),
+            [
+                (
+                    row["level"],
+                    "yes" if row["importance"] else "no",
+                    row["megabytes"],
+                    f"{100 * row['f1']:.1f}",
+                    row["divergence"],
+                    row["speed"],
+                )
+                for row in table["levels"]
+            ],
+        ),
+        data=_data(training),
+    )
+
+
+def _data(training: dict[str, Any]) -> str:
+    rows = [(row["dataset"], row["texts"], row["licence"]) for row in training["data"]]
+    return _table(("dataset", "texts", "licence"), rows)
+
+
+def tagger_card(table: dict[str, Any]) -> str:
+    """A tagger's card."""
     training, dev = table["training"], table["dev"]
     by_kind = {
         kind: [row for row in dev["scores"] if row["kind"] == kind]
         for kind in ("unseen", "seen", "other")
     }
-    return CARD.format(
+    return TAGGER_CARD.format(
         name=table["name"],
         megabytes=sum(file["size"] for file in table["files"]) / 1e6,
         base_licence=table["base"]["licence"],
@@ -114,10 +237,7 @@ def card(table: dict[str, Any]) -> str:
                 for k, p in table["parity"].items()
             ],
         ),
-        data=_table(
-            ("dataset", "texts", "licence"),
-            [(row["dataset"], row["texts"], row["licence"]) for row in training["data"]],
-        ),
+        data=_data(training),
     )
 
 

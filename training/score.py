@@ -1,7 +1,8 @@
 """Scores an exported model on dev data: ``python -m training.score models/NAME --data DATA``.
 
-Strict span F1 at the model's own threshold, by the runtime's engine, per dataset; writes the
-table into ``model.toml`` under ``[dev]``. Unseen datasets are those of ``unseen.toml``; seen ones
+Strict span F1 and UniversalNER's surface F1 at the model's own threshold, by the runtime's engine,
+per dataset; writes the table into ``model.toml`` under ``[dev]``. ``--base FILE.gguf`` measures a
+generator's untuned base instead, asked and held to the text in the same way, into ``[dev_base]``. Unseen datasets are those of ``unseen.toml``; seen ones
 are those the model learned from; a dataset that is neither (its licence forbids training on it)
 counts as other: its texts are new to the model, but it did not help to choose anything.
 """
@@ -17,48 +18,79 @@ import tomli_w
 
 from training.dev import load_dev
 from training.recipe import unseen_datasets
-from uner_edge.engines import open_engine
-from uner_edge.evaluate import evaluate_spans
-from uner_edge.model_files import MANIFEST, load_manifest
+from uner_edge.engines import Engine, open_engine
+from uner_edge.evaluate import Counts, asked_types, normalise, predict
+from uner_edge.labelled import LabelledText
+from uner_edge.model_files import MANIFEST, bare_manifest, load_manifest
+
+KINDS = ("unseen", "seen", "other")
 
 
-def score(folder: Path, data: Path, texts: int) -> None:
-    """Measures and writes ``[dev]``."""
+def score(folder: Path, data: Path, texts: int, base: Path | None = None) -> None:
+    """Measures and writes ``[dev]`` or ``[dev_base]``."""
     manifest = load_manifest(str(folder.resolve()))
-    engine = open_engine(manifest)
+    if base is None:
+        engine, threshold = open_engine(manifest), manifest.threshold
+    else:
+        bare = bare_manifest(base, "uniner")
+        engine, threshold = open_engine(bare), bare.threshold
     seen = {entry["dataset"] for entry in manifest.table["training"]["data"]}
     names = sorted(p.name.removesuffix(".jsonl.gz") for p in (data / "ner" / "dev").iterdir())
     rows: list[dict[str, Any]] = []
     for name in names:
         texts_of_set = load_dev(data, [name], texts)[name]
-        scores = evaluate_spans(texts_of_set, engine, manifest.threshold)
+        spans, surfaces = evaluate_both(texts_of_set, engine, threshold)
         unseen = name in unseen_datasets()
         rows.append(
             {
                 "dataset": name,
                 "domain": texts_of_set[0].domain,
                 "kind": "unseen" if unseen else "seen" if name in seen else "other",
-                "texts": scores.texts,
-                "precision": round(scores.total.precision, 4),
-                "recall": round(scores.total.recall, 4),
-                "f1": round(scores.total.f1, 4),
+                "texts": len(texts_of_set),
+                "precision": round(spans.precision, 4),
+                "recall": round(spans.recall, 4),
+                "f1": round(spans.f1, 4),
+                "surface_f1": round(surfaces.f1, 4),
             }
         )
-        print(f"{name:32} {rows[-1]['kind']:7} F1 {100 * scores.total.f1:5.1f}", flush=True)
+        shown = f"F1 {100 * spans.f1:5.1f}, surfaces {100 * surfaces.f1:5.1f}"
+        print(f"{name:32} {rows[-1]['kind']:7} {shown}", flush=True)
     table = tomllib.loads((folder / MANIFEST).read_text("utf-8"))
-    table["dev"] = {
-        "metric": "strict span F1, flat",
-        "command": f"python -m training.score models/{folder.name} --data DATA --texts {texts}",
-        "macro_f1": {kind: _macro(rows, "kind", kind) for kind in ("unseen", "seen", "other")},
+    option = " --base BASE.gguf" if base else ""
+    table["dev_base" if base else "dev"] = {
+        "metric": "strict span F1, flat, and surface F1",
+        "command": f"python -m training.score models/{folder.name} --data DATA --texts {texts}"
+        + option,
+        "macro_f1": {kind: _macro(rows, "kind", kind) for kind in KINDS},
+        "macro_surface_f1": {kind: _macro(rows, "kind", kind, "surface_f1") for kind in KINDS},
         "domains": {d: _macro(rows, "domain", d) for d in sorted({r["domain"] for r in rows})},
         "scores": rows,
     }
     (folder / MANIFEST).write_bytes(tomli_w.dumps(table).encode("utf-8"))
-    print(table["dev"]["macro_f1"])
+    print(table["dev_base" if base else "dev"]["macro_f1"])
 
 
-def _macro(rows: list[dict[str, Any]], key: str, value: str) -> float:
-    chosen: list[float] = [row["f1"] for row in rows if row[key] == value]
+def evaluate_both(
+    rows: list[LabelledText], engine: Engine, threshold: float
+) -> tuple[Counts, Counts]:
+    """Strict spans and surfaces (see ``uner_edge.evaluate``) of the same predictions."""
+    spans, surfaces = Counts(), Counts()
+    asked = [asked_types(row) for row in rows]
+    for index, found in predict([r.text for r in rows], asked, engine, threshold, nested=False):
+        row = rows[index]
+        for kind in asked[index]:
+            gold = {(e.start, e.end) for e in row.entities if e.type == kind}
+            given = {(e.start, e.end) for e in found if e.type == kind}
+            spans.add(set(gold), set(given))
+            surfaces.add(
+                {normalise(row.text[start:end]) for start, end in gold},
+                {normalise(row.text[start:end]) for start, end in given},
+            )
+    return spans, surfaces
+
+
+def _macro(rows: list[dict[str, Any]], key: str, value: str, measure: str = "f1") -> float:
+    chosen: list[float] = [row[measure] for row in rows if row[key] == value]
     return round(sum(chosen) / max(1, len(chosen)), 4)
 
 
@@ -68,8 +100,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="model folder, e.g. models/uner-tagger-small")
     parser.add_argument("--data", type=Path, required=True, help="folder with ner/")
     parser.add_argument("--texts", type=int, default=300, help="of each dataset at most")
+    parser.add_argument("--base", type=Path, help="GGUF file of a generator's untuned base")
     arguments = parser.parse_args()
-    score(arguments.folder, arguments.data, arguments.texts)
+    score(arguments.folder, arguments.data, arguments.texts, arguments.base)
 
 
 if __name__ == "__main__":
