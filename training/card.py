@@ -13,6 +13,7 @@ from typing import Any
 
 from uner_edge.model_files import MANIFEST
 
+MEASURES = ("precision", "recall", "f1", "surface_f1")
 MACROS = ("macro_f1", "macro_surface_f1")
 
 TAGGER_CARD = """# {name}
@@ -79,17 +80,19 @@ passages of `export/parity.py`:
 
 GENERATOR_CARD = """# {name}
 
-A small language model that is asked one question per type about a passage and answers with a list of
-mentions, word for word from the passage (the UniversalNER conversation, see `uner_edge/prompt.py`).
+A small language model that is asked one question per type about a passage and answers with a list
+of mentions, word for word from the passage (the conversation in `uner_edge/prompt.py`).
 
 | | |
 |---|---|
-| kind | generator; a LoRA adapter of {megabytes:.1f} MB ships, `uner models build {name}` makes {level} GGUF of it |
+| kind | generator; ships as a LoRA adapter of {megabytes:.1f} MB |
+| on your machine | `uner models build {name}` makes a GGUF file in {level} of it |
 | base | Gemma 3 270M, from the Python package `{package}` |
 | licence | {licence}; see NOTICE and GEMMA_TERMS.txt; the texts it learned from are not included |
 | window | {window} tokens a passage; longer documents are read in overlapping passages |
 | default threshold | {threshold} (temperature {temperature}) |
-| training | {hours} h on 2 CPU cores shared with other work, {steps:,} steps, {passages:,} passages, seed {seed} |
+| training | {hours} h on 2 CPU cores, shared with other work |
+| passages | {passages:,} in {steps:,} steps, seed {seed} |
 | recipe | `{recipe}` |
 
 ## What it can and cannot do
@@ -102,8 +105,8 @@ mentions, word for word from the passage (the UniversalNER conversation, see `un
 
 ## Scores on dev data
 
-Strict span F1 (start, end and type must be right) and the surface metric of UniversalNER, macro over
-datasets. `{command}`
+Strict span F1 (start, end and type must be right) and the surface metric of UniversalNER, macro
+over datasets. `{command}`
 
 {summary}
 
@@ -124,8 +127,8 @@ after one temperature. `{calibration[command]}`
 
 ## What quantisation costs
 
-`python -m export.levels` (see CONTRIBUTING.md); KL is the divergence from 16 bits over the tokens of
-gold answers, speed is relative to 16 bits.
+`python -m export.levels` (see CONTRIBUTING.md); KL is the divergence from 16 bits over the tokens
+of gold answers, speed is relative to 16 bits.
 
 {levels}
 
@@ -166,9 +169,7 @@ def generator_card(table: dict[str, Any]) -> str:
             ("dataset", "domain", "", "texts", "precision", "recall", "span F1", "surface F1"),
             [
                 (r["dataset"], r["domain"], r["kind"], r["texts"])
-                + tuple(
-                    f"{100 * r[key]:.1f}" for key in ("precision", "recall", "f1", "surface_f1")
-                )
+                + tuple(f"{100 * r[key]:.1f}" for key in MEASURES)
                 for kind in kinds
                 for r in dev["scores"]
                 if r["kind"] == kind

@@ -2,9 +2,11 @@
 
 Strict span F1 and UniversalNER's surface F1 at the model's own threshold, by the runtime's engine,
 per dataset; writes the table into ``model.toml`` under ``[dev]``. ``--base FILE.gguf`` measures a
-generator's untuned base instead, asked and held to the text in the same way, into ``[dev_base]``. Unseen datasets are those of ``unseen.toml``; seen ones
-are those the model learned from; a dataset that is neither (its licence forbids training on it)
-counts as other: its texts are new to the model, but it did not help to choose anything.
+generator's untuned base instead, asked and held to the text in the same way, into ``[dev_base]``.
+
+Unseen datasets are those of ``unseen.toml``; seen ones are those the model learned from; a dataset
+that is neither (its licence forbids training on it) counts as other: its texts are new to the
+model, but it did not help to choose anything.
 """
 
 from __future__ import annotations
