@@ -44,7 +44,9 @@ def vocabulary() -> tuple[list[str], list[float], list[int]]:
     return pieces, scores, kinds
 
 
-def write_tiny_gguf(path: Path, *, seed: int = 0, layers: int = 2, hidden: int = 64) -> Path:
+def write_tiny_gguf(
+    path: Path, *, seed: int = 0, layers: int = 2, hidden: int = 64, causal: bool = True
+) -> Path:
     """Writes the model, with float32 weights that follow from ``seed``."""
     pieces, scores, kinds = vocabulary()
     heads, length, inner = 2, 256, 2 * hidden
@@ -61,6 +63,8 @@ def write_tiny_gguf(path: Path, *, seed: int = 0, layers: int = 2, hidden: int =
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_rope_freq_base(1e6)
     writer.add_sliding_window(512)
+    if not causal:
+        writer.add_causal_attention(False)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
     writer.add_tokenizer_model("llama")
     writer.add_tokenizer_pre("default")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, GgufConfig
 
@@ -91,6 +91,8 @@ def adapt(model: Any, recipe: LoraRecipe) -> Any:
     """
     if recipe.rank == 0:
         return model
+    if getattr(model, "is_loaded_in_4bit", False):
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     if recipe.start:
         try:
             return PeftModel.from_pretrained(model, recipe.start, is_trainable=True)

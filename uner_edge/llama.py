@@ -89,7 +89,8 @@ class LanguageModel:
         self.path = path
         self.vocab = llama_cpp.llama_model_get_vocab(self.handle)
         self.vocab_size: int = llama_cpp.llama_vocab_n_tokens(self.vocab)
-        writes = llama_cpp.llama_model_has_decoder(self.handle)
+        causal = self.text(f"{self.text('general.architecture')}.attention.causal") != "false"
+        writes = causal and llama_cpp.llama_model_has_decoder(self.handle)
         if llama_cpp.llama_model_has_encoder(self.handle) or not writes or not self.vocab_size:
             self.close()
             raise ModelError(f"{path}: not a language model that generates text")

@@ -99,7 +99,7 @@ def manifest(tiny_gguf: Path, adapter: Path, package: str, tmp_path: Path) -> Ma
     shutil.copy(adapter, folder)
     (folder / "model.toml").write_text(
         'format_version = 1\nname = "uner-tiny"\nversion = 1\nkind = "generator"\n'
-        "prompt_version = 1\nwindow = 64\nthreshold = 0.1\ntemperature = 1.0\n"
+        "prompt_version = 1\nwindow = 128\nthreshold = 0.1\ntemperature = 1.0\n"
         f'[[files]]\nname = "adapter.gguf"\nsha256 = "{sha256_of(adapter)}"\nsize = 1\n'
         f'[base]\npackage = "{package}"\nsha256 = "{sha256_of(tiny_gguf)}"\n'
         '[build]\nlevel = "Q8_0"\n',

@@ -29,8 +29,11 @@ ROOM = 16
 """Free cells per question under way, from which another one is begun."""
 REMEMBERED = 100_000
 """Words whose size is kept, because words repeat."""
-WORD_CHARS = 32
+WORD_CHARS = 24
 """Longer words are pieces of this many characters, so that a piece always fits the window."""
+
+LEAST_WINDOW = 128
+"""A piece has at most four bytes a character, each a token, and a blank before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +87,10 @@ class GeneratorEngine:
         limits: Limits = Limits(),
     ) -> None:
         window = manifest.table.get("window")
-        if not isinstance(window, int) or not 32 <= window <= limits.cells // 4:
+        most = limits.cells // 4
+        if not isinstance(window, int) or not LEAST_WINDOW <= window <= most:
             raise ModelError(
-                f"{manifest.name}: damaged: 'window' must lie between 32 and {limits.cells // 4}"
+                f"{manifest.name}: damaged: 'window' must lie between {LEAST_WINDOW} and {most}"
             )
         self.model = manifest.label
         self.window = window
