@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from training.freeze import STOPPED, training_facts
+from training.provenance import STOPPED, training_facts
 from training.recipe import Recipe
 
 

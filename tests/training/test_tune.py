@@ -63,7 +63,7 @@ def test_a_run_leaves_an_adapter_a_vocabulary_and_metrics(tuned_run: Path) -> No
 def test_the_loss_falls(tune_recipe: TuneRecipe, tiny_data: Path, tmp_path: Path) -> None:
     recipe = change(tune_recipe, optimiser={"steps": 40}, dev={"every": 10, "generate_every": 1000})
     losses = metrics(run(recipe, tiny_data, tmp_path), "dev_loss")
-    assert losses[40] < 0.5 * losses[10]
+    assert losses[40] < 0.7 * losses[10]
 
 
 def test_stopped_and_started_again_is_never_stopped(
