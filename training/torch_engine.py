@@ -20,6 +20,7 @@ class TorchEngine:
 
     model = "under-training"
     window = 256
+    batch = BATCH
 
     def __init__(self, tagger: Tagger, word_pieces: WordPieces) -> None:
         self._tagger = tagger

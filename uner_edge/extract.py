@@ -13,9 +13,6 @@ from uner_edge.passages import split
 from uner_edge.resolve import resolve
 from uner_edge.types import TypeSet
 
-BATCH = 32
-"""Passages given to the engine at a time; small files share a batch, large files fill many."""
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -91,7 +88,7 @@ def extract(
             for passage in split(source.text, engine.pieces(source.text), engine.window):
                 entry.waiting += 1
                 batch.append((entry, passage))
-                if len(batch) == BATCH:
+                if len(batch) == engine.batch:
                     search()
                     yield from done()
                     if stopped():

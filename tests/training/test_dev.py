@@ -19,6 +19,7 @@ class FakeEngine:
 
     model = "fake@1"
     window = 100
+    batch = 32
 
     def pieces(self, text: str) -> Iterator[Piece]:
         return (Piece(start, end, 1) for start, end in words(text))

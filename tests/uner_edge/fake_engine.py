@@ -17,6 +17,7 @@ class FakeEngine:
     """
 
     model = "fake@1 sha256:00"
+    batch = 32
 
     def __init__(self, window: int = 20, known: Mapping[str, str] | None = None) -> None:
         self.window = window

@@ -10,7 +10,7 @@ from tests.uner_edge.any_text import any_text
 from tests.uner_edge.fake_engine import FakeEngine
 from uner_edge.document import Document, Entity, Unreadable
 from uner_edge.engines import Engine
-from uner_edge.extract import BATCH, Options, extract, find_entities
+from uner_edge.extract import Options, extract, find_entities
 from uner_edge.types import TypeSet
 
 TYPES = TypeSet.parse("name")
@@ -156,7 +156,7 @@ def test_small_files_share_a_batch_and_large_ones_fill_many(
     large = fake_engine()
     list(extract([document(MANY)], large, TYPES, 0.5))
     assert len(large.batches) > 3
-    assert set(large.batches[:-1]) == {BATCH}
+    assert set(large.batches[:-1]) == {large.batch}
 
 
 def test_results_come_before_the_last_source_is_read(fake_engine: type[FakeEngine]) -> None:
@@ -169,7 +169,7 @@ def test_results_come_before_the_last_source_is_read(fake_engine: type[FakeEngin
             yield document("Ana")
 
     next(extract(sources(), fake_engine(), TYPES, 0.5))
-    assert opened == BATCH
+    assert opened == fake_engine.batch
 
 
 @given(texts=documents)
@@ -212,7 +212,7 @@ def test_a_run_stopped_half_way_keeps_what_it_found(fake_engine: type[FakeEngine
     assert (second.path, second.error) == ("2", "interrupted")
     assert 0 < second.chars_read < second.chars == len(MANY)
     assert 0 < len(second.entities) < 420
-    assert engine.batches == [BATCH, BATCH]
+    assert engine.batches == [engine.batch, engine.batch]
 
 
 def test_a_run_stopped_by_its_very_last_passage_is_complete(
@@ -221,7 +221,7 @@ def test_a_run_stopped_by_its_very_last_passage_is_complete(
     engine = fake_engine()
     text = " ".join(["Tenletters"] * 64)  # as many passages as a batch takes
     (result,) = extract([document(text)], engine, TYPES, 0.5, stopped=lambda: bool(engine.batches))
-    assert engine.batches == [BATCH]
+    assert engine.batches == [engine.batch]
     assert result.chars_read == result.chars == len(text)
     assert (len(result.entities), result.error) == (64, None)
 

@@ -24,6 +24,10 @@ class Engine(Protocol):
     def window(self) -> int:
         """Tokens a passage may have at most."""
 
+    @property
+    def batch(self) -> int:
+        """Passages given to it at a time; between batches a run shows progress and can stop."""
+
     def pieces(self, text: str) -> Iterator[Piece]:
         """The indivisible parts of ``text`` with their sizes, lazily, in order."""
 

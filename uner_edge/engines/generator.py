@@ -94,6 +94,7 @@ class GeneratorEngine:
             )
         self.model = manifest.label
         self.window = window
+        self.batch = limits.passages
         self.language_model = model
         self._temperature = manifest.temperature
         self._first_only = options.occurrences == "first"

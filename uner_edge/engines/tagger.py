@@ -31,6 +31,7 @@ class TaggerEngine:
     """
 
     window = 256
+    batch = 32
 
     def __init__(
         self,
