@@ -161,8 +161,9 @@ def generator_card(table: dict[str, Any]) -> str:
             ("datasets", "", "span F1", "surface F1", "base: span F1", "base: surface F1"),
             [
                 (counts[kind], kind)
-                + tuple(f"{100 * t[key][kind]:.1f}" for t in (dev, base) for key in MACROS)
+                + tuple(_percent(t[key].get(kind)) for t in (dev, base) for key in MACROS)
                 for kind in kinds
+                if counts[kind]
             ],
         ),
         scores=_table(
@@ -191,6 +192,10 @@ def generator_card(table: dict[str, Any]) -> str:
         ),
         data=_data(training),
     )
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f}"
 
 
 def _data(training: dict[str, Any]) -> str:

@@ -28,7 +28,9 @@ from uner_edge.model_files import MANIFEST, bare_manifest, load_manifest
 KINDS = ("unseen", "seen", "other")
 
 
-def score(folder: Path, data: Path, texts: int, base: Path | None = None) -> None:
+def score(
+    folder: Path, data: Path, texts: int, base: Path | None = None, only_unseen: bool = False
+) -> None:
     """Measures and writes ``[dev]`` or ``[dev_base]``."""
     manifest = load_manifest(str(folder.resolve()))
     if base is None:
@@ -38,6 +40,8 @@ def score(folder: Path, data: Path, texts: int, base: Path | None = None) -> Non
         engine, threshold = open_engine(bare), bare.threshold
     seen = {entry["dataset"] for entry in manifest.table["training"]["data"]}
     names = sorted(p.name.removesuffix(".jsonl.gz") for p in (data / "ner" / "dev").iterdir())
+    if only_unseen:
+        names = [name for name in names if name in unseen_datasets()]
     rows: list[dict[str, Any]] = []
     for name in names:
         texts_of_set = load_dev(data, [name], texts)[name]
@@ -58,13 +62,14 @@ def score(folder: Path, data: Path, texts: int, base: Path | None = None) -> Non
         shown = f"F1 {100 * spans.f1:5.1f}, surfaces {100 * surfaces.f1:5.1f}"
         print(f"{name:32} {rows[-1]['kind']:7} {shown}", flush=True)
     table = tomllib.loads((folder / MANIFEST).read_text("utf-8"))
-    option = " --base BASE.gguf" if base else ""
+    option = " --base BASE.gguf" * bool(base) + " --only-unseen" * only_unseen
+    kinds = [kind for kind in KINDS if any(row["kind"] == kind for row in rows)]
     table["dev_base" if base else "dev"] = {
         "metric": "strict span F1, flat, and surface F1",
         "command": f"python -m training.score models/{folder.name} --data DATA --texts {texts}"
         + option,
-        "macro_f1": {kind: _macro(rows, "kind", kind) for kind in KINDS},
-        "macro_surface_f1": {kind: _macro(rows, "kind", kind, "surface_f1") for kind in KINDS},
+        "macro_f1": {kind: _macro(rows, "kind", kind) for kind in kinds},
+        "macro_surface_f1": {kind: _macro(rows, "kind", kind, "surface_f1") for kind in kinds},
         "domains": {d: _macro(rows, "domain", d) for d in sorted({r["domain"] for r in rows})},
         "scores": rows,
     }
@@ -93,7 +98,7 @@ def evaluate_both(
 
 def _macro(rows: list[dict[str, Any]], key: str, value: str, measure: str = "f1") -> float:
     chosen: list[float] = [row[measure] for row in rows if row[key] == value]
-    return round(sum(chosen) / max(1, len(chosen)), 4)
+    return round(sum(chosen) / len(chosen), 4)
 
 
 def main() -> None:
@@ -103,8 +108,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with ner/")
     parser.add_argument("--texts", type=int, default=300, help="of each dataset at most")
     parser.add_argument("--base", type=Path, help="GGUF file of a generator's untuned base")
+    parser.add_argument("--only-unseen", action="store_true", help="leave out all other datasets")
     arguments = parser.parse_args()
-    score(arguments.folder, arguments.data, arguments.texts, arguments.base)
+    score(arguments.folder, arguments.data, arguments.texts, arguments.base, arguments.only_unseen)
 
 
 if __name__ == "__main__":
