@@ -18,6 +18,8 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from uner_edge.errors import ModelError
+
 ARCHITECTURES = {"gemma3_text": "gemma3"}
 """Hugging Face's names of model types where GGUF has another."""
 
@@ -29,7 +31,11 @@ def importance(folder: Path, conversations: Iterator[list[str]]) -> dict[str, ND
     Args:
         folder: Merged model.
         conversations: Segments of a passage and its questions with answers, as
-            ``training.conversations --write`` makes them.
+            ``training.conversations --write`` makes them; evaluated one after another, with the
+            special tokens that students are tuned with around them.
+
+    Raises:
+        ModelError: Not one conversation.
     """
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -43,13 +49,18 @@ def importance(folder: Path, conversations: Iterator[list[str]]) -> dict[str, ND
         if place is not None and name != "lm_head":
             sums[f"{place}.weight"] = torch.zeros(module.in_features)
             module.register_forward_hook(_adding(sums[f"{place}.weight"]))
+    begin = [tokenizer.bos_token_id] if tokenizer.bos_token_id is not None else []
     for segments in conversations:
-        ids = [tokenizer.bos_token_id]
-        for segment in segments:
+        ids = list(begin)
+        for at, segment in enumerate(segments):
             ids += tokenizer.encode(segment, add_special_tokens=False, split_special_tokens=True)
+            if at % 2 == 0:  # the opening or an answer, not a question
+                ids.append(tokenizer.eos_token_id)
         model.base_model(torch.tensor([ids]))
         tokens += len(ids)
-    return {name: (total / max(1, tokens)).numpy() for name, total in sums.items()}
+    if not tokens:
+        raise ModelError("no conversations to measure importance on")
+    return {name: (total / tokens).numpy() for name, total in sums.items()}
 
 
 def _adding(total: torch.Tensor) -> Any:
@@ -73,8 +84,13 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, required=True, help="from training.conversations")
     parser.add_argument("--out", type=Path, required=True, help="importance.npz")
     arguments = parser.parse_args()
-    found: dict[str, Any] = dict(importance(arguments.folder, read_conversations(arguments.texts)))
-    np.savez(arguments.out, **found)
+    try:
+        found: dict[str, Any] = dict(
+            importance(arguments.folder, read_conversations(arguments.texts))
+        )
+        np.savez(arguments.out, **found)
+    except (ModelError, OSError) as error:
+        raise SystemExit(f"error: {error}") from error
 
 
 if __name__ == "__main__":
