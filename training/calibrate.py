@@ -110,7 +110,7 @@ def calibrate(folder: Path, data: Path, texts: int) -> None:
     engine = open_engine(manifest)
     dev = load_dev(data, unseen_datasets(), texts)
     sets = [c for c in (collect(rows, engine) for rows in dev.values()) if len(c.right)]
-    temperature = best_temperature(sets, np.round(np.arange(0.3, 3.01, 0.02), 2))
+    temperature = best_temperature(sets, np.round(np.arange(0.3, 6.01, 0.02), 2))
     raw, f1 = best_threshold(sets, np.round(np.arange(0.1, 0.91, 0.02), 2))
     threshold = 1 / (1 + np.exp(-np.log(raw / (1 - raw)) / temperature))
     table = tomllib.loads((folder / MANIFEST).read_text("utf-8"))
