@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,26 @@ class Entity:
     """Probability in [0, 1]; None when the engine gives none."""
     page: int | None = None
     """Page number, counted from 1; None where the format has no pages."""
+    place: str | None = None
+    """Where in the file, as a person would say it (``sheet Doses, row 12, column notes``); None
+    where the format has no such parts."""
 
     def shifted(self, offset: int) -> Entity:
         """The same mention in a text where this one begins ``offset`` characters later."""
-        return Entity(
-            self.start + offset, self.end + offset, self.type, self.text, self.score, self.page
-        )
+        return replace(self, start=self.start + offset, end=self.end + offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a document's text and where it stands in the file it was taken from."""
+
+    start: int
+    end: int
+    """Half-open, in characters of the document."""
+    page: int | None = None
+    """Counted from 1."""
+    place: str | None = None
+    """As ``Entity.place``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +49,17 @@ class Document:
     sha256: str
     """Of the file's bytes, in hexadecimal."""
     text: str
-    encoding: str
-    """The codec that turned the bytes into ``text`` (a byte order mark is not part of the text)."""
+    encoding: str | None
+    """The codec that turned the bytes into ``text`` (a byte order mark is not part of the text);
+    None for formats that say it themselves, such as PDF."""
     size: int
     """The file's size in bytes."""
+    format: str = "text"
+    """What the content was taken for: text, pdf, docx, ..."""
+    segments: tuple[Segment, ...] = ()
+    """In text order, without overlap; a character in none has no place to tell."""
+    unread: str | None = None
+    """What of the file gave no text (scanned pages), one line; None if everything did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +119,7 @@ class Result:
     error: str | None = None
     size: int = field(default=0)
     """The file's size in bytes."""
+    format: str | None = None
+    """What the content was taken for; None when the file could not be read."""
+    segments: tuple[Segment, ...] = ()
+    """Of the document's text; empty unless the text was asked for."""

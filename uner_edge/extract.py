@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from uner_edge.document import Document, Entity, Passage, Result, Unreadable
+from uner_edge.document import Document, Entity, Passage, Result, Segment, Unreadable
 from uner_edge.engines import Engine
 from uner_edge.passages import split
 from uner_edge.resolve import resolve
@@ -157,11 +158,26 @@ def _result(
         encoding=source.encoding,
         chars=len(source.text),
         chars_read=len(source.text) if complete else entry.chars_read,
-        entities=resolve(entry.candidates, options.nested),
+        entities=located(resolve(entry.candidates, options.nested), source.segments),
         model=engine.model,
         types=types.names,
         seconds=round(entry.seconds, 4),
         text=source.text if options.with_text else None,
-        error=None if complete else error,
+        error=source.unread if complete else error,
         size=source.size,
+        format=source.format,
+        segments=source.segments if options.with_text else (),
     )
+
+
+def located(entities: Sequence[Entity], segments: Sequence[Segment]) -> tuple[Entity, ...]:
+    """The same entities, each with page and place of the segment that holds its start."""
+    starts = [segment.start for segment in segments]
+
+    def at(entity: Entity) -> Entity:
+        index = bisect_right(starts, entity.start) - 1
+        if index < 0 or entity.start >= segments[index].end:
+            return entity
+        return replace(entity, page=segments[index].page, place=segments[index].place)
+
+    return tuple(map(at, entities))

@@ -87,7 +87,7 @@ def test_standard_input_with_text_and_csv() -> None:
     assert record["path"] == "-"
     assert record["text"] == "Zoë Łuk lives in Łódź."
     done = uner("extract", "-", *TYPES, "--format", "csv", stdin="Zoë Łuk of Łódź.".encode())
-    assert done.stdout.splitlines()[0] == "path,start,end,type,text,score,page"
+    assert done.stdout.splitlines()[0] == "path,start,end,type,text,score,page,place"
 
 
 def test_output_file_is_written_and_not_read(tmp_path: Path) -> None:

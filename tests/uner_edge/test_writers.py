@@ -24,11 +24,12 @@ FOUND = Result(
     chars_read=30,
     entities=(
         Entity(0, 8, "drug", "Imatinib", 0.93456),
-        Entity(12, 22, "adverse event", 'a "cough",\n', None, page=2),
+        Entity(12, 22, "adverse event", 'a "cough",\n', None, page=2, place="notes"),
     ),
     model="fake@1 sha256:00",
     types=("drug", "adverse event"),
     seconds=0.21,
+    format="text",
 )
 UNREAD = Result(
     path="scan.pdf",
@@ -53,6 +54,7 @@ spans = st.builds(
     text=any_text,
     score=st.none() | st.floats(0, 1),
     page=st.none() | st.integers(1, 10**4),
+    place=st.none() | any_text,
 )
 results = st.builds(
     Result,
@@ -86,12 +88,14 @@ def rounded(entity: Entity) -> Entity:
 
 def test_json_lines_to_the_byte() -> None:
     assert written("jsonl", FOUND, UNREAD).encode("utf-8") == (
-        b'{"path":"notes/caf\xc3\xa9.txt","sha256":"5e","encoding":"utf-8","chars":30,'
+        b'{"path":"notes/caf\xc3\xa9.txt","sha256":"5e","format":"text","encoding":"utf-8","chars":30,'
         b'"chars_read":30,"text":null,"entities":[{"start":0,"end":8,"type":"drug",'
         b'"text":"Imatinib","score":0.9346},{"start":12,"end":22,"type":"adverse event",'
-        b'"text":"a \\"cough\\",\\n","score":null,"page":2}],"model":"fake@1 sha256:00",'
+        b'"text":"a \\"cough\\",\\n","score":null,"page":2,"place":"notes"}],'
+        b'"model":"fake@1 sha256:00",'
         b'"types":["drug","adverse event"],"seconds":0.21,"error":null}\n'
-        b'{"path":"scan.pdf","sha256":null,"encoding":null,"chars":0,"chars_read":0,"text":null,'
+        b'{"path":"scan.pdf","sha256":null,"format":null,"encoding":null,"chars":0,'
+        b'"chars_read":0,"text":null,'
         b'"entities":[],"model":"fake@1 sha256:00","types":["drug","adverse event"],'
         b'"seconds":0.0,"error":"is not text (binary data)"}\n'
     )
@@ -99,14 +103,14 @@ def test_json_lines_to_the_byte() -> None:
 
 def test_csv_to_the_byte() -> None:
     assert written("csv", FOUND, UNREAD).encode("utf-8") == (
-        b"path,start,end,type,text,score,page\n"
-        b"notes/caf\xc3\xa9.txt,0,8,drug,Imatinib,0.9346,\n"
-        b'notes/caf\xc3\xa9.txt,12,22,adverse event,"a ""cough"",\n",,2\n'
+        b"path,start,end,type,text,score,page,place\n"
+        b"notes/caf\xc3\xa9.txt,0,8,drug,Imatinib,0.9346,,\n"
+        b'notes/caf\xc3\xa9.txt,12,22,adverse event,"a ""cough"",\n",,2,notes\n'
     )
 
 
 def test_csv_without_results_is_a_header() -> None:
-    assert written("csv") == "path,start,end,type,text,score,page\n"
+    assert written("csv") == "path,start,end,type,text,score,page,place\n"
 
 
 @given(st.lists(results, max_size=3))
@@ -134,7 +138,8 @@ def test_csv_is_read_back(wrote: list[Result]) -> None:
     for row, (path, e) in zip(rows, found, strict=True):
         score = "" if e.score is None else f"{e.score:.4f}"
         page = "" if e.page is None else str(e.page)
-        assert row == [path, str(e.start), str(e.end), e.type, e.text, score, page]
+        place = e.place or ""
+        assert row == [path, str(e.start), str(e.end), e.type, e.text, score, page, place]
 
 
 @pytest.mark.parametrize("name", WRITERS)

@@ -7,7 +7,7 @@ from typing import TextIO
 
 from uner_edge.document import Result
 
-COLUMNS = ("path", "start", "end", "type", "text", "score", "page")
+COLUMNS = ("path", "start", "end", "type", "text", "score", "page", "place")
 
 
 class CsvWriter:
@@ -25,6 +25,6 @@ class CsvWriter:
         for e in result.entities:
             score = "" if e.score is None else f"{e.score:.4f}"
             # Before Python 3.13, csv takes a lone carriage return for no reason to quote.
-            rows = self._quoted if "\r" in path + e.text else self._rows
-            rows.writerow((path, e.start, e.end, e.type, e.text, score, e.page))
+            rows = self._quoted if "\r" in path + e.text + (e.place or "") else self._rows
+            rows.writerow((path, e.start, e.end, e.type, e.text, score, e.page, e.place))
         self._stream.flush()

@@ -23,10 +23,11 @@ class JsonLinesWriter:
 
 
 def as_record(result: Result) -> dict[str, Any]:
-    """The record as the format documents it; ``page`` only where there are pages."""
+    """The record as the format documents it; ``page`` and ``place`` only where there are any."""
     return {
         "path": _printable(result.path),
         "sha256": result.sha256,
+        "format": result.format,
         "encoding": result.encoding,
         "chars": result.chars,
         "chars_read": result.chars_read,
@@ -57,6 +58,8 @@ def _entity(entity: Entity) -> dict[str, Any]:
     }
     if entity.page is not None:
         row["page"] = entity.page
+    if entity.place is not None:
+        row["place"] = entity.place
     return row
 
 
