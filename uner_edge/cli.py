@@ -107,9 +107,16 @@ def extract(
     max_bytes: Annotated[
         int | None, typer.Option(help="Report larger files instead of reading them.")
     ] = None,
+    text_field: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this column of tables, this field of JSON (repeat for more)."),
+    ] = None,
+    read_seconds: Annotated[
+        float | None, typer.Option(help="Give up on a document that takes longer to read: 120.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
 ) -> None:
-    """Find entities in files and folders.
+    """Find entities in files and folders: text, PDF, Office, mail, tables, archives and more.
 
     [bold]uner extract papers/ --types "gene, adverse event, study site"[/bold]
 
@@ -133,6 +140,8 @@ def extract(
         "include": tuple(include) if include else None,
         "exclude": tuple(exclude) if exclude else None,
         "max_bytes": max_bytes,
+        "text_field": tuple(text_field) if text_field else None,
+        "read_seconds": read_seconds,
     }
     settings = load_settings(flags, config=config)
     wanted = _asked_types(types, preset, types_file)

@@ -69,6 +69,8 @@ class Unreadable:
     path: str
     reason: str
     """One line: what is wrong and, where there is a remedy, what to do."""
+    no_text: bool = False
+    """The file is fine but of a kind that holds no text; unless named, it is passed over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from uner_edge.extract import Options, extract
 from uner_edge.files import Found, Selection, find_files
 from uner_edge.labelled import read_conversations, read_labelled
 from uner_edge.model_files import load_manifest
-from uner_edge.readers import read_documents
+from uner_edge.readers import Limits, ReadOptions, read_documents
 from uner_edge.settings import Settings
 from uner_edge.types import TypeSet
 from uner_edge.writers import WRITERS, Writer
@@ -57,7 +57,12 @@ def run_extract(
         size = sum(f.size for f in found if isinstance(f, Found))
         bar = stack.enter_context(_Bar(size, scrolling))
         results = extract(
-            read_documents(found, skipped),
+            read_documents(
+                found,
+                skipped,
+                ReadOptions(settings.text_field, settings.max_bytes),
+                Limits(settings.read_seconds),
+            ),
             engine,
             types,
             threshold,

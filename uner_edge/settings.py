@@ -45,7 +45,11 @@ class Settings:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     max_bytes: int = 1_000_000_000
-    """Larger files are reported, not read."""
+    """Larger files are reported, not read; archives are not unpacked beyond it."""
+    text_field: tuple[str, ...] = ()
+    """Columns of tables and fields of JSON to read; none means all."""
+    read_seconds: float = 120.0
+    """Time to read one document; one that takes longer is reported."""
 
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0 < self.threshold < 1:
@@ -59,6 +63,8 @@ class Settings:
         if self.template not in (None, *TEMPLATES):
             known = ", ".join(TEMPLATES)
             raise SettingsError(f"no template '{self.template}'; there is: {known}")
+        if not self.read_seconds > 0:
+            raise SettingsError(f"read_seconds must be positive, not {self.read_seconds}")
         if self.max_bytes < 1:
             raise SettingsError(f"max_bytes must be at least 1, not {self.max_bytes}")
 

@@ -140,7 +140,7 @@ def test_one_bad_file_never_ends_a_run(tmp_path: Path) -> None:
     assert found["empty.txt"]["error"] is None
     assert found["empty.txt"]["entities"] == []
     assert "does not exist" in found["missing.txt"]["error"]
-    assert "binary" in found["picture.png"]["error"]
+    assert "is not text" in found["picture.png"]["error"]
     assert "named pipe" in found["pipe"]["error"]
     assert "symbolic links" in found["loop"]["error"]
     assert found["latin.txt"]["encoding"] in ("cp1252", "latin-1")
@@ -154,12 +154,12 @@ def test_unreadable_permission(tmp_path: Path) -> None:
     (tmp_path / "secret.txt").chmod(0)
     code = (
         "import os, sys\n"
-        "from uner_edge.readers import read_document\n"
+        "from uner_edge.readers import Limits, ReadOptions, read_one\n"
         "from uner_edge.errors import ReadError\n"
         "if os.geteuid() == 0:\n"
         "    os.setuid(65534)\n"
         "try:\n"
-        "    read_document('secret.txt')\n"
+        "    read_one('secret.txt', ReadOptions(), Limits())\n"
         "except ReadError as error:\n"
         "    print(error)\n"
     )

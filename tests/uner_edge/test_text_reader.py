@@ -17,7 +17,7 @@ from tests.uner_edge.any_text import any_text
 from uner_edge.document import Document, Unreadable
 from uner_edge.errors import ReadError
 from uner_edge.files import Found
-from uner_edge.readers import NoTextError, read_document, read_documents
+from uner_edge.readers import Limits, NoTextError, ReadOptions, read_documents, read_one
 from uner_edge.readers.text import decode
 
 MIXED = "Zoë met 王晓岚 in Łódź.\r\nΕλένη 🌧️ שלום\n"
@@ -168,7 +168,9 @@ def test_damaged_text_with_a_mark_is_an_error_wherever_it_lies(
     path = tmp_path / "damaged.txt"
     path.write_bytes(content)
     skipped: list[str] = []
-    (read,) = read_documents([Found(str(path), len(content), named=False)], skipped)
+    (read,) = read_documents(
+        [Found(str(path), len(content), named=False)], skipped, ReadOptions(), Limits()
+    )
     assert isinstance(read, Unreadable)
     assert reason in read.reason
     assert not skipped
@@ -192,7 +194,7 @@ def test_a_document_has_the_facts_of_its_file(tmp_path: Path) -> None:
     content = b"\xef\xbb\xbfZo\xc3\xab\r\nand\n"
     path = tmp_path / "letter.txt"
     path.write_bytes(content)
-    assert read_document(str(path)) == Document(
+    assert read_one(str(path), ReadOptions(), Limits()) == Document(
         path=str(path),
         sha256=hashlib.sha256(content).hexdigest(),
         text="Zoë\r\nand\n",
@@ -204,14 +206,14 @@ def test_a_document_has_the_facts_of_its_file(tmp_path: Path) -> None:
 def test_an_empty_file_is_an_empty_text(tmp_path: Path) -> None:
     path = tmp_path / "empty.txt"
     path.touch()
-    document = read_document(str(path))
+    document = read_one(str(path), ReadOptions(), Limits())
     assert (document.text, document.encoding, document.size) == ("", "utf-8", 0)
 
 
 def test_standard_input_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     content = "Zoë\r\nand more\r".encode("utf-16")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
-    document = read_document("-")
+    document = read_one("-", ReadOptions(), Limits())
     assert (document.path, document.text) == ("-", "Zoë\r\nand more\r")
     assert (document.encoding, document.size) == ("utf-16", len(content))
 
@@ -221,7 +223,7 @@ def test_standard_input_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_what_cannot_be_opened_says_why(name: str, reason: str, tmp_path: Path) -> None:
     with pytest.raises(ReadError, match=reason):
-        read_document(str(tmp_path / name))
+        read_one(str(tmp_path / name), ReadOptions(), Limits())
 
 
 def test_a_file_without_permission_says_so(tmp_path: Path) -> None:
@@ -229,17 +231,17 @@ def test_a_file_without_permission_says_so(tmp_path: Path) -> None:
     path.write_text("secret", "utf-8")
     path.chmod(0)
     if os.geteuid() == 0:  # to root, nothing is forbidden
-        assert read_document(str(path)).text == "secret"
+        assert read_one(str(path), ReadOptions(), Limits()).text == "secret"
     else:
         with pytest.raises(ReadError, match="permission denied"):
-            read_document(str(path))
+            read_one(str(path), ReadOptions(), Limits())
 
 
 def test_a_file_without_text_is_an_error_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "image.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\r")
     with pytest.raises(NoTextError, match="is not text"):
-        read_document(str(path))
+        read_one(str(path), ReadOptions(), Limits())
 
 
 def test_one_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
@@ -256,11 +258,11 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
         Unreadable("pipe", "is a named pipe"),
         Found(str(text), 4, named=True),
     ]
-    first, *problems, last = read_documents(found, skipped)
+    first, *problems, last = read_documents(found, skipped, ReadOptions(), Limits())
     assert isinstance(first, Document) and isinstance(last, Document)
     assert first.text == last.text == "Text"
     assert problems == [
-        Unreadable(str(image), "is not text (binary data)"),
+        Unreadable(str(image), "is not text (Portable Network Graphics file)", True),
         Unreadable(str(tmp_path / "gone.txt"), "no such file or directory"),
         Unreadable("pipe", "is a named pipe"),
     ]
