@@ -7,6 +7,8 @@ import re
 import zipfile
 from pathlib import PurePath
 
+from uner_edge.errors import ReadError
+
 HEAD = 4096
 """Bytes of a file that tell what it is."""
 
@@ -105,10 +107,11 @@ def _is_bioc_json(head: bytes) -> bool:
 
 
 def identify_zip(content: bytes) -> str:
-    """Which of the formats that are zip files this is: docx, xlsx, pptx, odt, ods, odp, epub, zip.
+    """Which of the formats that are zip files this is: docx, xlsx, pptx, odt, ods, epub, zip.
 
     Raises:
         zipfile.BadZipFile: It is damaged.
+        ReadError: An OpenDocument kind that nothing here reads.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = set(archive.namelist())
@@ -118,7 +121,9 @@ def identify_zip(content: bytes) -> str:
                 return "epub"
             if kind.startswith("application/vnd.oasis.opendocument."):
                 kind = kind.removeprefix("application/vnd.oasis.opendocument.").split("-")[0]
-                return {"text": "odt", "spreadsheet": "ods"}.get(kind, f"OpenDocument {kind}")
+                if kind not in ("text", "spreadsheet"):
+                    raise ReadError(f"is an OpenDocument {kind}; save it as .pdf")
+                return "odt" if kind == "text" else "ods"
     if "[Content_Types].xml" in names:
         for folder, format in (("word/", "docx"), ("xl/", "xlsx"), ("ppt/", "pptx")):
             if any(name.startswith(folder) for name in names):
@@ -127,17 +132,24 @@ def identify_zip(content: bytes) -> str:
 
 
 def identify_ole(content: bytes) -> str:
-    """Which of the formats of the 1990s (OLE compound files) this is, by its streams' names."""
+    """Which of the formats of the 1990s (OLE compound files) this is, by its streams' names.
+
+    Raises:
+        ReadError: One that nothing here reads; says which, and what to save it as.
+    """
 
     def has(stream: str) -> bool:
         return stream.encode("utf-16-le") in content
 
     if has("EncryptedPackage"):
-        return "encrypted Office document"
-    if has("WordDocument"):
-        return "Word 97-2003 document (.doc)"
-    if has("PowerPoint Document"):
-        return "PowerPoint 97-2003 presentation (.ppt)"
-    if has("__substg1.0_"):
-        return "Outlook message (.msg)"
-    return "xls" if has("Workbook") or has("Book") else "OLE file"
+        raise ReadError("is encrypted; save a copy without password")
+    for stream, kind, remedy in (
+        ("WordDocument", "Word 97-2003 document", "docx"),
+        ("PowerPoint Document", "PowerPoint 97-2003 presentation", "pptx"),
+        ("__substg1.0_", "Outlook message", "eml"),
+    ):
+        if has(stream):
+            raise ReadError(f"is a {kind}; save it as .{remedy}")
+    if has("Workbook") or has("Book"):
+        return "xls"
+    raise ReadError("is an OLE file of an unknown kind")

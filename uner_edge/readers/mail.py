@@ -7,6 +7,7 @@ import email.policy
 import re
 from collections.abc import Iterator
 from email.message import EmailMessage, MIMEPart
+from pathlib import PurePosixPath
 
 from uner_edge.readers.parts import Bad, Member, Part, ReadOptions, TextBuilder
 
@@ -36,10 +37,11 @@ def read_eml(content: bytes, options: ReadOptions) -> Iterator[Part | Member | B
             builder.add(_text(body).replace("\r\n", "\n"), place="body")
     yield builder.part()
     for number, part in enumerate(_attachments(message, body), start=1):
-        name = part.get_filename() or f"part {number}"
+        name = PurePosixPath(part.get_filename() or "").name
+        name = name if name.strip(".") else f"part {number}"
         if part.get_content_type() == "message/rfc822":
             inner = part.get_payload(0)
-            yield Member(part.get_filename() or f"message {number}", inner.as_bytes(), "eml")  # type: ignore[union-attr]
+            yield Member(name, inner.as_bytes(), "eml")  # type: ignore[union-attr]
             continue
         payload = part.get_payload(decode=True)
         if isinstance(payload, bytes):

@@ -118,7 +118,7 @@ def find_format(content: bytes, name: str) -> str:
     """What a file is, by its whole content where its beginning leaves it open.
 
     Raises:
-        ReadError: A kind that nothing here reads; the message says what it is.
+        ReadError: A kind that nothing here reads, or encrypted; says what to do.
     """
     format = identify(content[:HEAD], name)
     if format == "zip":
@@ -128,8 +128,6 @@ def find_format(content: bytes, name: str) -> str:
             raise ReadError(f"is a damaged zip file: {error}") from error
     elif format == "ole":
         format = identify_ole(content)
-    if format != "text" and format not in _READERS:
-        raise ReadError(f"is an unreadable kind of file: {format}; save it in a current format")
     return format
 
 

@@ -51,10 +51,13 @@ def add_html(builder: TextBuilder, html: str, before: str | None = None) -> None
     html = _DECLARATION.sub("", html)
     if not html.strip():
         return
+    parser = lxml.html.HTMLParser()
     try:
-        tree = lxml.html.document_fromstring(html)
+        tree = lxml.html.document_fromstring(html, parser=parser)
     except (etree.ParserError, ValueError) as error:
         raise ReadError(f"is damaged HTML: {error}") from error
+    if any(entry.level_name == "FATAL" for entry in parser.error_log):
+        raise ReadError(f"is HTML that cannot be read to its end: {parser.error_log[-1].message}")
     parsed = Inscriptis(tree, _HEADINGS)
     text = parsed.get_text()
     headings = sorted((a.start, a.end) for a in parsed.get_annotations())
