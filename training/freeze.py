@@ -30,7 +30,7 @@ def freeze(run: Path, data: Path, out: Path) -> None:
         recipe = recipe_from_facts(json.loads(stored.metadata()["recipe"]))
         step = int(stored.metadata()["step"])
     folder = encoder_folder(recipe.encoder)
-    tagger = from_encoder(folder, dropout=0.0)
+    tagger = from_encoder(folder, dropout=0.0, layers=recipe.encoder.layers)
     load_checkpoint(run, tagger, None, None)
     out.mkdir(parents=True, exist_ok=True)
     torch.export.save(trace(tagger.eval(), load_word_pieces(folder)), out / "model.pt2")

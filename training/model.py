@@ -8,13 +8,14 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import BertConfig, BertModel
+from transformers import BertConfig, BertModel, MPNetConfig, MPNetModel
 
+from training.mpnet import mpnet_states
 from uner_edge.tagger_input import SHAPES
 
 
 class Tagger(nn.Module):
-    """A BERT encoder over passage and types packed side by side, and two small heads.
+    """A BERT or MPNet encoder over passage and types packed side by side, and two small heads.
 
     A word is its first sub-token's state, a type the mean over its segment; two MLPs take them
     to ``score_dim`` for each of three roles (starts here, ends here, lies inside) and a scaled
@@ -22,9 +23,12 @@ class Tagger(nn.Module):
     embedding of each word's shape is added to its sub-tokens.
     """
 
-    def __init__(self, config: BertConfig, head_dim: int = 512, score_dim: int = 128) -> None:
+    def __init__(
+        self, config: BertConfig | MPNetConfig, head_dim: int = 512, score_dim: int = 128
+    ) -> None:
         super().__init__()
-        self.encoder = BertModel(config, add_pooling_layer=False)
+        kind = MPNetModel if isinstance(config, MPNetConfig) else BertModel
+        self.encoder = kind(config, add_pooling_layer=False)
         self.shapes = nn.Embedding(len(SHAPES), config.hidden_size)
         self.score_dim = score_dim
         self.word_head = _head(config.hidden_size, head_dim, 3 * score_dim)
@@ -44,12 +48,16 @@ class Tagger(nn.Module):
     ) -> Tensor:
         """Logits, shape (batch, words, types, 3). Inputs as in ``tagger_input.TaggerBatch``."""
         embedded = self.encoder.embeddings.word_embeddings(input_ids) + self.shapes(shapes)
-        states = self.encoder(
-            inputs_embeds=embedded,
-            position_ids=positions,
-            token_type_ids=(segments > 0).long(),
-            attention_mask=_attention_mask(segments, embedded.dtype),
-        ).last_hidden_state
+        mask = _attention_mask(segments, embedded.dtype)
+        if isinstance(self.encoder, MPNetModel):
+            states = mpnet_states(self.encoder, embedded, positions, mask)
+        else:
+            states = self.encoder(
+                inputs_embeds=embedded,
+                position_ids=positions,
+                token_type_ids=(segments > 0).long(),
+                attention_mask=mask,
+            ).last_hidden_state
         index = word_starts.unsqueeze(-1).expand(-1, -1, states.shape[-1])
         words = self._roles(self.word_head(states.gather(1, index)))
         members = (segments.unsqueeze(1) == type_numbers.view(1, -1, 1)).to(states.dtype)
@@ -83,18 +91,34 @@ def _attention_mask(segments: Tensor, dtype: torch.dtype) -> Tensor:
     return forbidden.unsqueeze(1)
 
 
-def from_encoder(folder: Path, dropout: float) -> Tagger:
-    """A fresh tagger on the pretrained BERT in ``folder`` (config.json, model.safetensors)."""
-    config = BertConfig.from_dict(json.loads((folder / "config.json").read_text("utf-8")))
+def from_encoder(folder: Path, dropout: float, layers: int = 0) -> Tagger:
+    """A fresh tagger on the pretrained encoder in ``folder`` (config.json, model.safetensors).
+
+    Args:
+        layers: How many of the encoder's first layers are kept; 0 is all.
+    """
+    table = json.loads((folder / "config.json").read_text("utf-8"))
+    kind = MPNetConfig if table.get("model_type") == "mpnet" else BertConfig
+    config = kind.from_dict(table)
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = dropout
+    if layers > config.num_hidden_layers:
+        raise ValueError(f"{folder}: has {config.num_hidden_layers} layers, not {layers}")
+    config.num_hidden_layers = layers or config.num_hidden_layers
     tagger = Tagger(config)
     weights = {
         name: tensor
         for name, tensor in load_file(folder / "model.safetensors").items()
         if not name.startswith("pooler.") and name != "embeddings.position_ids"
+        if not _is_cut(name, config.num_hidden_layers)
     }
     missing, unexpected = tagger.encoder.load_state_dict(weights, strict=False)
     if missing or unexpected:
         raise ValueError(f"{folder}: not this encoder: missing {missing}, unexpected {unexpected}")
     tagger.encoder.embeddings.word_embeddings.weight.requires_grad_(False)
     return tagger
+
+
+def _is_cut(name: str, layers: int) -> bool:
+    """Whether a weight belongs to a layer behind the first ``layers``."""
+    layer = name.removeprefix("encoder.layer.").partition(".")[0]
+    return name.startswith("encoder.layer.") and int(layer) >= layers

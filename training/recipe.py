@@ -33,6 +33,11 @@ class EncoderRecipe:
     """Folder inside the package with config.json, model.safetensors and tokenizer.json."""
     sha256: str
     """Of model.safetensors."""
+    parts: int = 1
+    """Above 1: the weights are a zip in so many pieces, each in a package of its own, named
+    ``package`` and the piece's number (``_001``); ``folder`` is then a folder of the zip."""
+    layers: int = 0
+    """How many of the encoder's first layers are kept; 0 is all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,11 @@ def read_record(record: type, table: dict[str, Any], where: str) -> Any:
         RecipeError: Unknown or missing key, wrong type of value, a share outside 0 to 1.
     """
     fields = typing.get_type_hints(record)
+    defaults = {
+        field.name
+        for field in dataclasses.fields(record)
+        if field.default is not dataclasses.MISSING
+    }
     for key in table:
         if key not in fields:
             near = difflib.get_close_matches(key, fields, n=1)
@@ -134,6 +144,8 @@ def read_record(record: type, table: dict[str, Any], where: str) -> Any:
             raise RecipeError(f"{where}: unknown key '{key}'{hint}")
     values: dict[str, Any] = {}
     for name, kind in fields.items():
+        if name not in table and name in defaults:
+            continue
         if name not in table:
             raise RecipeError(f"{where}: key '{name}' is missing")
         value = table[name]

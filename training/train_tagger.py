@@ -92,7 +92,7 @@ def train(recipe: Recipe, data: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     folder = encoder_folder(recipe.encoder)
-    tagger = from_encoder(folder, recipe.optimiser.dropout)
+    tagger = from_encoder(folder, recipe.optimiser.dropout, recipe.encoder.layers)
     word_pieces = load_word_pieces(folder)
     corpus = load_corpus(data, recipe.data)
     print("training texts:", json.dumps(corpus.sizes()), flush=True)

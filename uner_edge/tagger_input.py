@@ -76,8 +76,8 @@ class WordPieces:
         self._tokenizer = tokenizer
         self._remembered = remembered
         self._known: dict[str, tuple[list[int], int]] = {}
-        self.cls = _special(tokenizer, "[CLS]")
-        self.sep = _special(tokenizer, "[SEP]")
+        self.cls = _special(tokenizer, "<s>", "[CLS]")
+        self.sep = _special(tokenizer, "</s>", "[SEP]")
         self.unknown = _special(tokenizer, "[UNK]")
 
     def __call__(self, word: str) -> tuple[list[int], int]:
@@ -102,11 +102,12 @@ class WordPieces:
         return [i for start, end in words(name) for i in self(name[start:end])[0]]
 
 
-def _special(tokenizer: Tokenizer, token: str) -> int:
-    found = tokenizer.token_to_id(token)
-    if found is None:
-        raise ValueError(f"the tokenizer has no {token}")
-    return int(found)
+def _special(tokenizer: Tokenizer, *names: str) -> int:
+    """The id of the first of ``names`` (MPNet's, BERT's) that the vocabulary has."""
+    found = [i for i in map(tokenizer.token_to_id, names) if i is not None]
+    if not found:
+        raise ValueError(f"the tokenizer has no {' or '.join(names)}")
+    return int(found[0])
 
 
 @dataclass(frozen=True, slots=True)
