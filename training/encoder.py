@@ -41,7 +41,7 @@ def encoder_folder(recipe: EncoderRecipe) -> Path:
 def _package(name: str) -> Path:
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:
-        raise SystemExit(f"{name} is not installed; pip install -e '.[train,encoders]'")
+        raise SystemExit(f"{name} is not installed; make test, for larger ones make encoders")
     return Path(spec.submodule_search_locations[0])
 
 

@@ -79,10 +79,11 @@ def extract(
     threshold: Threshold = None,
     format: Annotated[
         str | None,
-        typer.Option(help="table, jsonl or csv. Default: table on a terminal, else jsonl."),
+        typer.Option(help="See uner formats. Default: table on a terminal, else jsonl."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write here; .csv or .jsonl decides.")
+        Path | None,
+        typer.Option("-o", "--output", help="Write here; the ending decides: .html, .csv"),
     ] = None,
     model: Model = None,
     threads: Threads = None,
@@ -146,6 +147,18 @@ def extract(
     settings = load_settings(flags, config=config)
     wanted = _asked_types(types, preset, types_file)
     raise typer.Exit(run_extract(paths, wanted, settings, format, output))
+
+
+@app.command(name="formats")
+def show_formats(as_json: AsJson = False) -> None:
+    """List the formats results can be written in."""
+    from uner_edge.writers import FORMATS
+
+    rows = []
+    for name, format in FORMATS.items():
+        target = {"stream": "file or stdout"}.get(format.target, format.target)
+        rows.append([name, " ".join(format.suffixes), target, format.description])
+    _show(("format", "-o ending", "goes to", "what"), rows, as_json)
 
 
 @app.command(name="presets")

@@ -26,7 +26,7 @@ from uner_edge.model_files import load_manifest
 from uner_edge.readers import Limits, ReadOptions, read_documents
 from uner_edge.settings import Settings
 from uner_edge.types import TypeSet
-from uner_edge.writers import WRITERS, Writer
+from uner_edge.writers import FORMATS, format_for, opened_writer
 from uner_edge.writers.table import printable
 
 
@@ -52,7 +52,7 @@ def run_extract(
     tally = Tally()
     with ExitStack() as stack:
         stopped = stack.enter_context(interrupts())
-        writer = stack.enter_context(_opened_writer(format, output))
+        writer = stack.enter_context(opened_writer(format, output, _stdout()))
         scrolling = output is None and sys.stdout.isatty()
         size = sum(f.size for f in found if isinstance(f, Found))
         bar = stack.enter_context(_Bar(size, scrolling))
@@ -66,7 +66,7 @@ def run_extract(
             engine,
             types,
             threshold,
-            Options(settings.nested, settings.with_text),
+            Options(settings.nested, settings.with_text or FORMATS[format].needs_text),
             bar.advance,
             stopped,
         )
@@ -177,27 +177,18 @@ class _Bar:
 
 def _format(format: str | None, output: Path | None) -> str:
     if format is None and output is not None:
-        format = output.suffix.removeprefix(".").lower() or "jsonl"
+        format = format_for(output) or ("jsonl" if not output.suffix else output.suffix[1:])
     if format is None:
         format = "table" if sys.stdout.isatty() else "jsonl"
-    if format not in WRITERS:
-        raise UsageError(f"no format '{format}'; there are: {', '.join(WRITERS)} (--format)")
+    if format not in FORMATS:
+        raise UsageError(f"no format '{format}'; there are: {', '.join(FORMATS)} (--format)")
     return format
 
 
-@contextmanager
-def _opened_writer(format: str, output: Path | None) -> Iterator[Writer]:
-    if output is None:
-        if isinstance(sys.stdout, TextIO) or hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")  # type: ignore[union-attr]
-        yield WRITERS[format](sys.stdout)
-        return
-    try:
-        stream = output.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise UsageError(f"{output}: cannot be written: {error.strerror}") from error
-    with stream:
-        yield WRITERS[format](stream)
+def _stdout() -> TextIO:
+    if isinstance(sys.stdout, TextIO) or hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")  # type: ignore[union-attr]
+    return sys.stdout
 
 
 def _mention(result: Result, format: str) -> None:

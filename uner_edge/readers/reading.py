@@ -14,7 +14,7 @@ from uner_edge.document import Document, Unreadable
 from uner_edge.errors import ReadError
 from uner_edge.readers.archive import check_zip
 from uner_edge.readers.content import HEAD, identify, identify_ole, identify_zip
-from uner_edge.readers.parts import Bad, Member, Part, ReadOptions
+from uner_edge.readers.parts import Bad, Member, Part, ReadOptions, one_line, short
 from uner_edge.readers.text import decode
 
 DEPTH = 3
@@ -90,13 +90,13 @@ def read_content(
                 inside = found.format or find_format(found.content, shown)
                 yield from read_content(found.content, name, options, depth + 1, inside)
     except ReadError as error:
-        yield Unreadable(path, str(error), isinstance(error, NoTextError))
+        yield Unreadable(path, one_line(str(error)), isinstance(error, NoTextError))
     except ModuleNotFoundError as error:
         yield Unreadable(path, f"{format} needs {error.name}; pip install 'uner-edge[documents]'")
     except MemoryError:
         yield Unreadable(path, "needs more memory than a reader may take")
     except Exception as error:  # hostile bytes make libraries fail in ways they do not document
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        reason = short(f"{type(error).__name__}: {error}", 200)
         yield Unreadable(path, f"is damaged, or no {format}: {reason}")
 
 

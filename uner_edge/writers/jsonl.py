@@ -1,4 +1,4 @@
-"""JSON lines: one Result record per document, read back by ``read_results``."""
+"""JSON lines and JSON: one Result record per document, read back by ``read_results``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, TextIO
 import msgspec
 
 from uner_edge.document import Entity, Result
+from uner_edge.writers import printable_path
 
 
 class JsonLinesWriter:
@@ -21,11 +22,33 @@ class JsonLinesWriter:
         self._stream.write(msgspec.json.encode(as_record(result)).decode("utf-8") + "\n")
         self._stream.flush()
 
+    def close(self) -> None:
+        """Nothing comes last."""
+
+
+class JsonWriter:
+    """Writes an array of the same records, a line each."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._before = "[\n"
+
+    def write(self, result: Result) -> None:
+        """One record."""
+        record = msgspec.json.encode(as_record(result)).decode("utf-8")
+        self._stream.write(self._before + record)
+        self._before = ",\n"
+
+    def close(self) -> None:
+        """The end of the array."""
+        self._stream.write("[]\n" if self._before == "[\n" else "\n]\n")
+        self._stream.flush()
+
 
 def as_record(result: Result) -> dict[str, Any]:
     """The record as the format documents it; ``page`` and ``place`` only where there are any."""
     return {
-        "path": _printable(result.path),
+        "path": printable_path(result.path),
         "sha256": result.sha256,
         "format": result.format,
         "encoding": result.encoding,
@@ -61,8 +84,3 @@ def _entity(entity: Entity) -> dict[str, Any]:
     if entity.place is not None:
         row["place"] = entity.place
     return row
-
-
-def _printable(path: str) -> str:
-    """File names that are not UTF-8 are written with the offending bytes escaped."""
-    return path.encode("utf-8", "backslashreplace").decode("utf-8")

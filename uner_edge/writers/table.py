@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from uner_edge.document import Result
+from uner_edge.document import Entity, Result
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red", "bright_cyan", "bright_magenta")
 
@@ -28,6 +28,9 @@ class TableWriter:
             self._console.print(_table(result))
         self._console.print()
 
+    def close(self) -> None:
+        """Nothing comes last."""
+
 
 def _summary(result: Result) -> str:
     if result.error is not None and not result.entities:
@@ -44,12 +47,23 @@ def _table(result: Result) -> Table:
     table.add_column("score", justify="right")
     table.add_column("type", no_wrap=True)
     table.add_column("text", overflow="fold")
+    places = any(map(_place, result.entities))
+    if places:
+        table.add_column("where", overflow="fold")
     for e in result.entities:
         score = "" if e.score is None else f"{e.score:.2f}"
         style = colour.get(e.type, "")
         shown = Text(printable(e.text), f"bold {style}")
-        table.add_row(str(e.start), score, Text(e.type, style), shown)
+        row = [Text(str(e.start)), Text(score), Text(e.type, style), shown]
+        if places:
+            row.append(Text(_place(e), "dim"))
+        table.add_row(*row)
     return table
+
+
+def _place(entity: Entity) -> str:
+    page = [] if entity.page is None else [f"page {entity.page}"]
+    return printable(", ".join(page + ([entity.place] if entity.place else [])))
 
 
 def printable(text: str) -> str:
