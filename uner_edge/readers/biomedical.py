@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 import bioc.biocjson
 import bioc.biocxml
-import bioc.pubtator
 from lxml import etree
 
 from uner_edge.errors import ReadError
@@ -44,6 +44,7 @@ _NAMED = {
 _TITLED = frozenset({"sec", "app", "boxed-text", "notes", "sub-article", "response", "glossary"})
 _FLOATS = frozenset({"fig", "table-wrap", "supplementary-material"})
 _MOST_PADDING = 1000
+_PUBTATOR = re.compile(r"([\w.-]+)\|([ta])\|(.*)")
 
 
 def read_jats(content: bytes, options: ReadOptions) -> Iterator[Part]:
@@ -183,19 +184,23 @@ def _stretches(passage: bioc.BioCPassage) -> Iterable[tuple[int, str]]:
 def read_pubtator(content: bytes, options: ReadOptions) -> Iterator[Part]:
     """One document per citation, named by its PMID: title, a line end, abstract.
 
-    Offsets are those of the format.
+    Offsets are those of the format; its annotations are not text.
     """
     decoded = decode(content)
     if decoded is None:
         raise ReadError("is not text (binary data)")
-    try:
-        documents = bioc.pubtator.loads(decoded[0])
-    except (ValueError, AssertionError, IndexError, AttributeError) as error:
-        raise ReadError(f"is damaged PubTator: {error}") from error
-    for document in documents:
+    texts: dict[str, dict[str, str]] = {}
+    strange = []
+    for number, line in enumerate(decoded[0].splitlines(), start=1):
+        if match := _PUBTATOR.fullmatch(line):
+            texts.setdefault(match[1], {})[match[2]] = match[3]
+        elif line.strip() and line.count("\t") < 3:
+            strange.append(number)
+    unread = f"line {strange[0]} is no PubTator" if strange else None
+    unread = f"{unread}, nor are {len(strange) - 1:,} others" if len(strange) > 1 else unread
+    for name, parts in texts.items():
         builder = TextBuilder()
-        builder.add(document.title or "", place="section Title")
-        builder.add(document.abstract or "", place="section Abstract", gap="\n")
-        yield builder.part(
-            name=str(document.pmid) if len(documents) > 1 else "", encoding=decoded[1]
-        )
+        builder.add(parts.get("t", ""), place="section Title")
+        builder.add(parts.get("a", ""), place="section Abstract", gap="\n")
+        yield builder.part(name=name if len(texts) > 1 else "", unread=unread, encoding=decoded[1])
+        unread = None

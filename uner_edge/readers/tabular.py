@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -23,16 +24,16 @@ def read_csv(content: bytes, options: ReadOptions) -> Iterator[Part]:
     """One document: the cells below the header line. Places are row and column."""
     text, encoding = _decoded(content)
     try:
-        dialect: Any = csv.Sniffer().sniff(text[:_SAMPLE], ",;\t|")
+        delimiter = csv.Sniffer().sniff(text[:_SAMPLE], ",;\t|").delimiter
     except csv.Error:
-        dialect = csv.excel
-    yield _read_separated(text, dialect, options, encoding)
+        delimiter = ","
+    yield _read_separated(text, delimiter, options, encoding)
 
 
 def read_tsv(content: bytes, options: ReadOptions) -> Iterator[Part]:
     """As ``read_csv``, with tabs between cells."""
     text, encoding = _decoded(content)
-    yield _read_separated(text, csv.excel_tab, options, encoding)
+    yield _read_separated(text, "\t", options, encoding)
 
 
 def _decoded(content: bytes) -> tuple[str, str]:
@@ -42,10 +43,10 @@ def _decoded(content: bytes) -> tuple[str, str]:
     return decoded
 
 
-def _read_separated(text: str, dialect: Any, options: ReadOptions, encoding: str) -> Part:
+def _read_separated(text: str, delimiter: str, options: ReadOptions, encoding: str) -> Part:
     csv.field_size_limit(sys.maxsize)
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), dialect))
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as error:
         raise ReadError(f"is a damaged table: {error}") from error
     builder = TextBuilder()
@@ -156,8 +157,8 @@ def read_json(content: bytes, options: ReadOptions) -> Iterator[Part]:
     """One document: every string value. Places are item (of a list) and field."""
     text, encoding = _decoded(content)
     try:
-        value = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+        value = _parsed(text)
+    except ValueError as error:
         if "\n" in text.strip():  # one record a line is often called .json, too
             yield from read_jsonl(content, options)
             return
@@ -184,13 +185,26 @@ def read_jsonl(content: bytes, options: ReadOptions) -> Iterator[Part]:
             continue
         lines += 1
         try:
-            records.add(msgspec.json.decode(line), f"line {number}")
-        except (msgspec.DecodeError, RecursionError) as error:
+            records.add(_parsed(line), f"line {number}")
+        except (ValueError, RecursionError) as error:
             bad.append(f"line {number} is not valid JSON ({error})")
     if bad and len(bad) == lines:
         raise ReadError(bad[0])
     more = f", nor are {len(bad) - 1:,} other lines" if len(bad) > 1 else ""
     yield records.part(bad[0] + more if bad else None, encoding)
+
+
+def _parsed(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: It is not JSON; says where. The standard library takes what msgspec refuses:
+            half a surrogate pair, numbers of any size, NaN.
+    """
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return json.loads(text)
 
 
 class _Records:

@@ -58,7 +58,7 @@ class BratWriter:
     def _name(self, path: str) -> str:
         """Of the document inside the folder: flat, and never twice the same."""
         safe = re.sub(r"[^\w.-]+", "_", printable_path(path)).strip("._") or "document"
-        safe = safe[-_NAME_LENGTH:]
+        safe = safe.removesuffix(".txt")[-_NAME_LENGTH:]
         name, number = safe, 1
         while name.lower() in self._names:
             number += 1
