@@ -82,7 +82,7 @@ clean:
 	$(PYTHON) -m venv .venv
 
 $(RUNTIME): pyproject.toml | .venv/bin/python
-	$(PIP) --editable .
+	$(PIP) --editable '.[documents]'
 	@touch $@
 
 # Only what this project calls is compiled: no vision, no chat helpers. AMX is left out because

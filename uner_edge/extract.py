@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from bisect import bisect_right
 from collections import deque
@@ -13,6 +14,8 @@ from uner_edge.engines import Engine
 from uner_edge.passages import split
 from uner_edge.resolve import resolve
 from uner_edge.types import TypeSet
+
+_EMPTY_LINE = re.compile(r"\n\s*\n|\r\s*\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,8 @@ def find_in_passages(
 ) -> list[list[Entity]]:
     """Per passage, the candidates that start in its core; offsets in the document.
 
-    The only place where offsets are shifted.
+    The only place where offsets are shifted. A candidate over an empty line is dropped: no mention
+    goes on in the next paragraph.
     """
     found = engine.find([passage.text for passage in passages], types, threshold)
     return [
@@ -134,6 +138,7 @@ def find_in_passages(
             entity.shifted(passage.start)
             for entity in entities
             if passage.core_start <= entity.start + passage.start < passage.core_end
+            and not _EMPTY_LINE.search(entity.text)
         ]
         for passage, entities in zip(passages, found, strict=True)
     ]

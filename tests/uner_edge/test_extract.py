@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import dataclasses
+import re
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.uner_edge.any_text import any_text
 from tests.uner_edge.fake_engine import FakeEngine
-from uner_edge.document import Document, Entity, Unreadable
+from uner_edge.document import Document, Entity, Piece, Segment, Unreadable
 from uner_edge.engines import Engine
 from uner_edge.extract import Options, extract, find_entities
 from uner_edge.types import TypeSet
@@ -231,3 +233,43 @@ def test_a_word_too_large_for_the_window_is_no_silent_loss(
 ) -> None:
     with pytest.raises(ValueError, match="does not fit a window of 5"):
         list(extract([document("tenletters")], fake_engine(5), TYPES, 0.5))
+
+
+class WholeEngine:
+    """Takes every passage for one entity, and every word too."""
+
+    model = "whole@1"
+    batch = 4
+    window = 100
+
+    def pieces(self, text: str) -> Iterator[Piece]:
+        return FakeEngine().pieces(text)
+
+    def find(self, passages: Sequence[str], types: TypeSet, threshold: float) -> list[list[Entity]]:
+        return [
+            [
+                Entity(0, len(text), "name", text, 0.6),
+                *(Entity(m.start(), m.end(), "name", m[0], 0.5) for m in re.finditer(r"\w+", text)),
+            ]
+            for text in passages
+        ]
+
+
+@pytest.mark.parametrize("gap", ["\n\n", "\r\n\r\n", "\n  \n", "\n\n\n"])
+def test_no_mention_goes_on_in_the_next_paragraph(gap: str) -> None:
+    (result,) = extract([document(f"Ana{gap}Bob")], WholeEngine(), TYPES, 0.5)
+    assert [e.text for e in result.entities] == ["Ana", "Bob"]
+    (result,) = extract([document("Ana\nBob")], WholeEngine(), TYPES, 0.5)
+    assert [e.text for e in result.entities] == ["Ana\nBob"]
+
+
+def test_an_entity_is_where_it_begins() -> None:
+    segments = (Segment(0, 3, 1), Segment(4, 7, 2, "section End"))
+    source = dataclasses.replace(document("Ana Bob Cy"), segments=segments, unread="page 3 damaged")
+    (result,) = extract([source], FakeEngine(), TYPES, 0.5, Options(with_text=True))
+    assert [(e.text, e.page, e.place) for e in result.entities] == [
+        ("Ana", 1, None),
+        ("Bob", 2, "section End"),
+        ("Cy", None, None),
+    ]
+    assert (result.error, result.segments) == ("page 3 damaged", segments)

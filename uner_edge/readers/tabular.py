@@ -16,7 +16,7 @@ from uner_edge.errors import ReadError
 from uner_edge.readers.parts import Part, ReadOptions, TextBuilder, short
 from uner_edge.readers.text import decode
 
-_SAMPLE = 65_536
+_SAMPLE = 8_192
 """Characters looked at to find out what separates the cells."""
 
 
