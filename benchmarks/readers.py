@@ -81,7 +81,8 @@ def long_pdf() -> None:
     print(
         f"\nPDF of {pages} pages, {result.chars:,} characters: read in {seconds:.2f} s"
         f" ({pages / seconds:.0f} pages/s, peak {peak:.0f} MB), searched for"
-        f" {len(types.names)} types in {searched:.1f} s ({pages / searched:.0f} pages/s): reading is"
+        f" {len(types.names)} types in {searched:.1f} s"
+        f" ({pages / searched:.0f} pages/s): reading is"
         f" {searched / seconds:.0f} times as fast"
     )
 
