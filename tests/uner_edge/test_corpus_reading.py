@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.corpus import ENTITIES, MEMBERS, PLACES, RENDERERS, story
+from benchmarks.corpus import ENTITIES, MEMBERS, PLACES, RENDERERS
 from uner_edge.document import Entity, Piece, Result
 from uner_edge.extract import Options, extract
 from uner_edge.files import Found
@@ -40,14 +40,6 @@ class DictionaryEngine:
 
 
 TYPES = TypeSet.parse(", ".join(sorted(set(ENTITIES.values()))))
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("corpus")
-    for ending, render in RENDERERS.items():
-        (folder / f"story.{ending}").write_bytes(render(story()))
-    return folder
 
 
 def results_of(path: Path) -> list[Result]:
@@ -84,12 +76,12 @@ def test_every_format_says_where_an_entity_stands(ending: str, corpus: Path) -> 
 
 
 @pytest.mark.parametrize("ending", sorted(PLACES.keys() - MEMBERS.keys()))
-def test_the_content_decides_not_the_name(ending: str, corpus: Path) -> None:
+def test_the_content_decides_not_the_name(ending: str, corpus: Path, tmp_path: Path) -> None:
     """But for formats that only a name tells apart from plain text."""
     if ending in ("txt", "csv", "tsv", "json", "jsonl", "txt.gz", "csv.bz2"):
         return
     (result, *_) = results_of(corpus / f"story.{ending}")
-    unnamed = corpus / "unnamed"
+    unnamed = tmp_path / "unnamed"
     unnamed.write_bytes((corpus / f"story.{ending}").read_bytes())
     (again, *_) = results_of(unnamed)
     assert (again.format, again.text) == (result.format, result.text)

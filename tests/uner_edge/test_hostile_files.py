@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -220,7 +221,7 @@ def test_a_reader_that_needs_too_much_memory_is_an_error(tmp_path: Path) -> None
     assert "memory" in failures["a.json"] or "needs more than" in failures["a.json"]
 
 
-def test_a_file_that_vanishes_or_grows_while_it_is_read(tmp_path: Path) -> None:
+def test_a_file_that_vanishes_before_it_is_read(tmp_path: Path) -> None:
     gone = tmp_path / "gone.pdf"
     found = Found(str(gone), 1, named=True)
     assert list(read_documents([found], [], ReadOptions(), Limits())) == [
@@ -229,6 +230,30 @@ def test_a_file_that_vanishes_or_grows_while_it_is_read(tmp_path: Path) -> None:
 
 
 ROOT = Path(__file__).parents[2]
+
+
+def test_a_file_that_grows_while_it_is_read_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "grows.txt"
+    path.write_bytes(b"Imatinib " * 10_000_000)
+    done = threading.Event()
+
+    def grow() -> None:
+        with path.open("ab") as stream:
+            while not done.is_set():
+                stream.write(b"x")
+                stream.flush()
+
+    writer = threading.Thread(target=grow)
+    writer.start()
+    try:
+        found = [Found(str(path), 1, named=True)]
+        (read,) = read_documents(found, [], ReadOptions(), Limits())
+    finally:
+        done.set()
+        writer.join()
+    assert read == Unreadable(str(path), "changed while it was read; try again")
+
+
 MUTATIONS = 200
 
 

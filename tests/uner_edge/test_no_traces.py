@@ -11,18 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.corpus import RENDERERS, story
-
 ROOT = Path(__file__).parents[2]
 FORMATS = ("csv", "html", "sqlite", "bioc-xml", "parquet")
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("corpus")
-    for ending, render in RENDERERS.items():
-        (folder / f"story.{ending}").write_bytes(render(story()))
-    return folder
 
 
 def extract(

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.uner_edge.any_text import any_text
+from tests.uner_edge.test_formats import written
 from uner_edge.document import Entity, Result
 from uner_edge.writers import FORMATS, opened_writer
 from uner_edge.writers.csv import COLUMNS, CsvWriter
@@ -70,15 +71,6 @@ results = st.builds(
     text=st.none() | any_text,
     error=st.sampled_from([None, "interrupted", "is not text"]),
 )
-
-
-def written(name: str, *results: Result) -> str:
-    """As a file with newline="" would hold it."""
-    stream = io.StringIO(newline="")
-    with opened_writer(name, None, stream) as writer:
-        for result in results:
-            writer.write(result)
-    return stream.getvalue()
 
 
 def rounded(entity: Entity) -> Entity:
