@@ -15,6 +15,9 @@ from uner_edge.passages import split
 from uner_edge.resolve import resolve
 from uner_edge.types import TypeSet
 
+SETTLE = 5_000
+"""Candidates of a document that are kept before those that are final are handed on."""
+
 _EMPTY_LINE = re.compile(r"\n\s*\n|\r\s*\r")
 
 
@@ -41,6 +44,28 @@ class _Open:
     chars_read: int = 0
     seconds: float = 0.0
 
+    def settle(self, nested: bool) -> tuple[Entity, ...]:
+        """Takes out the candidates that nothing still to be found can overlap, resolved.
+
+        What overlaps is decided together and by nothing else, so the parts are those of the whole.
+        """
+        self.candidates.sort(key=lambda e: e.start)
+        done = reach = 0
+        for index, entity in enumerate(self.candidates):
+            if entity.start >= reach:
+                done = index
+            reach = max(reach, entity.end)
+        if reach <= self.chars_read:
+            done = len(self.candidates)
+        settled = resolve(self.candidates[:done], nested)
+        del self.candidates[:done]
+        return self.located(settled)
+
+    def located(self, entities: tuple[Entity, ...]) -> tuple[Entity, ...]:
+        """With page and place."""
+        assert isinstance(self.source, Document)
+        return located(entities, self.source.segments)
+
     def read_up_to(self, char: int) -> int:
         """Notes that the text before ``char`` is searched; the bytes that this adds, about."""
         assert isinstance(self.source, Document)
@@ -56,6 +81,7 @@ def extract(
     options: Options = Options(),
     progress: Callable[[int], None] = lambda size: None,
     stopped: Callable[[], bool] = lambda: False,
+    sink: Callable[[Document, tuple[Entity, ...]], None] | None = None,
 ) -> Iterator[Result]:
     """One Result per source, in order, as soon as it is complete.
 
@@ -66,6 +92,8 @@ def extract(
         progress: Told after every batch how many more bytes (about) have been searched.
         stopped: Asked after every batch; once it says True, the documents under way are yielded
             with what was found in them so far and the error "interrupted", and the run ends.
+        sink: Given, it receives the entities of long documents as they become final, in text order;
+            the Result then holds only the rest, and memory does not grow with what is found.
     """
     under_way: deque[_Open] = deque()
     batch: list[tuple[_Open, Passage]] = []
@@ -79,6 +107,9 @@ def extract(
             entry.waiting -= 1
             entry.seconds += each
             progress(entry.read_up_to(passage.core_end))
+            if sink is not None and len(entry.candidates) >= SETTLE:
+                assert isinstance(entry.source, Document)
+                sink(entry.source, entry.settle(options.nested))
         batch.clear()
 
     def done() -> Iterator[Result]:
@@ -163,7 +194,7 @@ def _result(
         encoding=source.encoding,
         chars=len(source.text),
         chars_read=len(source.text) if complete else entry.chars_read,
-        entities=located(resolve(entry.candidates, options.nested), source.segments),
+        entities=entry.located(resolve(entry.candidates, options.nested)),
         model=engine.model,
         types=types.names,
         seconds=round(entry.seconds, 4),

@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+import codecs
+import hashlib
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import BinaryIO
 
 from uner_edge.document import Document, Unreadable
 from uner_edge.errors import ReadError
@@ -18,8 +21,12 @@ from uner_edge.readers.content import HEAD, identify
 from uner_edge.readers.parts import ReadOptions
 from uner_edge.readers.reading import NoTextError, read_text
 from uner_edge.readers.sandbox import Limits, Sandbox
+from uner_edge.readers.text import read_utf8
 
 __all__ = ["Limits", "NoTextError", "ReadOptions", "read_documents", "read_one"]
+
+LARGE = 16_000_000
+"""Bytes from which on a text file's bytes and text are not held side by side."""
 
 
 def read_documents(
@@ -64,7 +71,14 @@ def read_one(path: str, options: ReadOptions, limits: Limits) -> Document:
 
 def _read(path: str, sandbox: Sandbox, options: ReadOptions) -> Iterator[Document | Unreadable]:
     try:
-        content = _content(path)
+        if path == STDIN:
+            content = sys.stdin.buffer.read()
+        else:
+            read = _read_file(path)
+            if isinstance(read, Document):
+                yield read
+                return
+            content = read
         if identify(content[:HEAD], path) == "text":
             yield read_text(content, path)
             return
@@ -77,18 +91,21 @@ def _read(path: str, sandbox: Sandbox, options: ReadOptions) -> Iterator[Documen
         yield replace(document, path=path + document.path.removeprefix(told))
 
 
-def _content(path: str) -> bytes:
-    """The bytes of a file, or of standard input for ``-``.
+def _read_file(path: str) -> bytes | Document:
+    """The bytes of a file; of a large one in UTF-8 without mark, its text at once.
 
     Raises:
         ReadError: It cannot be opened or read, or changed meanwhile.
     """
     try:
-        if path == STDIN:
-            return sys.stdin.buffer.read()
         with open(path, "rb") as stream:
             before = os.fstat(stream.fileno())
-            content = stream.read()
+            read: Document | bytes | None = None
+            if before.st_size > LARGE:
+                read = _read_large(stream, path)
+                stream.seek(0)
+            if read is None:
+                read = stream.read()
             after = os.fstat(stream.fileno())
     except PermissionError as error:
         raise ReadError("permission denied") from error
@@ -98,4 +115,16 @@ def _content(path: str) -> bytes:
         raise ReadError((error.strerror or str(error)).lower()) from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise ReadError("changed while it was read; try again")
-    return content
+    return read
+
+
+def _read_large(stream: BinaryIO, path: str) -> Document | None:
+    head = stream.read(HEAD)
+    if identify(head, path) != "text" or head.startswith(codecs.BOM_UTF8):
+        return None
+    stream.seek(0)
+    digest = hashlib.sha256()
+    text = read_utf8(stream, digest)
+    if text is None:
+        return None
+    return Document(path, digest.hexdigest(), text, "utf-8", stream.tell())

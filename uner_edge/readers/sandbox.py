@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from uner_edge.document import Document, Unreadable
+from uner_edge.pipes import receive, send
 from uner_edge.readers.parts import ReadOptions
-from uner_edge.readers.worker import Reply, Request, receive, send
+from uner_edge.readers.worker import Reply, Request
 
 
 @dataclass(frozen=True, slots=True)

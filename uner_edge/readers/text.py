@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from typing import BinaryIO, Protocol
 
 from charset_normalizer import from_bytes
 
@@ -18,6 +19,9 @@ _MARKS = (
 _SAMPLE = 65_536
 """Bytes looked at when the encoding has to be guessed."""
 
+_CHUNK = 1 << 20
+"""Bytes decoded at a time."""
+
 _ENOUGH = 64
 """Non-ASCII bytes below which a guess is noise, and Windows-1252 by far the likeliest."""
 
@@ -28,6 +32,13 @@ _LEGACY = (
 """What files of the last decades are in; the codecs of DOS and of old Macs only blur the guess."""
 
 _CONTROL = frozenset(range(32)) - frozenset(b"\t\n\r\f\b\x1b\x1a")
+
+
+class Digest(Protocol):
+    """What ``hashlib`` makes."""
+
+    def update(self, data: bytes, /) -> None:
+        """Takes more bytes into account."""
 
 
 def decode(content: bytes) -> tuple[str, str] | None:
@@ -65,6 +76,27 @@ def decode(content: bytes) -> tuple[str, str] | None:
         except UnicodeDecodeError:
             continue
     return content.decode("latin-1"), "latin-1"
+
+
+def read_utf8(stream: BinaryIO, digest: Digest) -> str | None:
+    """The rest of a stream as UTF-8 text, in the memory of the text alone; None if it is not that.
+
+    CPython lets ``str +=`` on a local name grow in place; decoding all bytes at once would hold
+    both. Where it does not, this is as right, only slower.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    text = ""
+    try:
+        # A for loop: CPython 3.11 never optimises code that loops by while alone.
+        for chunk in iter(lambda: stream.read(_CHUNK), b""):
+            if b"\0" in chunk:
+                return None
+            digest.update(chunk)
+            text += decoder.decode(chunk)
+        text += decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return None
+    return text
 
 
 def _guess(sample: bytes) -> str:

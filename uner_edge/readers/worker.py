@@ -15,10 +15,9 @@ import msgspec
 
 from uner_edge.document import Document, Unreadable
 from uner_edge.offline import deny_network
+from uner_edge.pipes import receive, send
 from uner_edge.readers.parts import ReadOptions
 from uner_edge.readers.reading import read_content
-
-_LENGTH = 8
 
 
 class Request(msgspec.Struct):
@@ -35,24 +34,6 @@ class Reply(msgspec.Struct):
 
     document: Document | None = None
     unreadable: Unreadable | None = None
-
-
-def send(stream: BinaryIO, message: Request | Reply) -> None:
-    """Writes a message, its length in front."""
-    content = msgspec.msgpack.encode(message)
-    stream.write(len(content).to_bytes(_LENGTH, "little"))
-    stream.write(content)
-    stream.flush()
-
-
-def receive(stream: BinaryIO) -> bytes | None:
-    """The next message's bytes; None when the other side is gone."""
-    length = stream.read(_LENGTH)
-    if len(length) < _LENGTH:
-        return None
-    size = int.from_bytes(length, "little")
-    content = stream.read(size)
-    return content if len(content) == size else None
 
 
 def limit_memory(size: int) -> None:
