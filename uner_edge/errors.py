@@ -5,6 +5,7 @@ UnerError                1
 │   ├── TypesError           asked types: empty, doubled, too long, unknown preset, bad pack
 │   └── SettingsError        configuration file or environment
 ├── ModelError           3   model missing, damaged, of another format
+├── StoreError           1   a store of scan results that cannot be used or written
 ├── NothingToReadError   4   no document at all
 ├── ReadError            1   one document cannot be read: kept in its Result, the run goes on
 └── DataError            1   labelled data that does not follow the format
@@ -50,6 +51,10 @@ class ModelError(UnerError):
     """A model that is missing, damaged, or of a format this version does not read."""
 
     exit_code = ExitCode.MODEL
+
+
+class StoreError(UnerError):
+    """A store of scan results: not ours, of another question, in use, damaged, or disk full."""
 
 
 class NothingToReadError(UnerError):

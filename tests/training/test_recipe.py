@@ -145,8 +145,9 @@ def test_shipped_recipes_load_and_name_the_installed_weights(
 ) -> None:
     recipe = load_recipe(path)
     assert recipe.name.removeprefix("uner-") == path.stem
-    weights = (installed_encoder / "model.safetensors").read_bytes()
-    assert recipe.encoder.sha256 == hashlib.sha256(weights).hexdigest()
+    if recipe.encoder.parts == 1:
+        weights = (installed_encoder / "model.safetensors").read_bytes()
+        assert recipe.encoder.sha256 == hashlib.sha256(weights).hexdigest()
     assert len(set(recipe.data.datasets)) == len(recipe.data.datasets)
 
 

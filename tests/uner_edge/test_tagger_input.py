@@ -244,5 +244,5 @@ def test_the_model_is_fed_every_array_by_name(word_pieces: WordPieces) -> None:
 
 
 def test_a_tokenizer_without_the_special_tokens_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"the tokenizer has no \[CLS\]"):
+    with pytest.raises(ValueError, match=r"the tokenizer has no <s> or \[CLS\]"):
         WordPieces(Tokenizer(WordLevel({"word": 0}, unk_token="word")))

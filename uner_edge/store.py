@@ -1,0 +1,395 @@
+"""What a scan has found, in one SQLite file; readable while a scan writes.
+
+A store belongs to one question: one model, one set of types, one group of settings. Its text is the
+entities' only; documents stay where they are.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from uner_edge.document import Entity, Result
+from uner_edge.errors import StoreError
+from uner_edge.writers import printable_path
+
+APPLICATION = 0x554E4552
+"""Marks the file as ours ("UNER")."""
+
+# Version n of a store is what the first n scripts make; a new version adds one.
+MIGRATIONS = (
+    """
+    CREATE TABLE question (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+    CREATE TABLE files (
+        id INTEGER PRIMARY KEY,
+        raw BLOB NOT NULL UNIQUE,  -- the path as the system has it
+        path TEXT NOT NULL,        -- the same, printable
+        sha256 TEXT,
+        size INTEGER NOT NULL,
+        state TEXT NOT NULL,       -- reading, done, failed, without text, deleted
+        error TEXT,
+        scanned TEXT NOT NULL
+    );
+    CREATE INDEX files_sha256 ON files (sha256);
+    CREATE TABLE documents (
+        id INTEGER PRIMARY KEY,
+        file INTEGER NOT NULL REFERENCES files ON DELETE CASCADE,
+        member TEXT NOT NULL,      -- below the file's path; empty for the file itself
+        sha256 TEXT,
+        format TEXT, encoding TEXT,
+        chars INTEGER NOT NULL DEFAULT 0, chars_read INTEGER NOT NULL DEFAULT 0,
+        seconds REAL NOT NULL DEFAULT 0,
+        error TEXT,
+        UNIQUE (file, member)
+    );
+    CREATE TABLE entities (
+        id INTEGER PRIMARY KEY,
+        document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
+        start INTEGER NOT NULL, "end" INTEGER NOT NULL,
+        type TEXT NOT NULL, text TEXT NOT NULL,
+        score REAL, page INTEGER, place TEXT
+    );
+    CREATE INDEX entities_document ON entities (document, start);
+    CREATE INDEX entities_type ON entities (type, text);
+    CREATE VIRTUAL TABLE entity_words USING fts5 (text, content = 'entities', content_rowid = 'id');
+    CREATE TRIGGER entities_added AFTER INSERT ON entities BEGIN
+        INSERT INTO entity_words (rowid, text) VALUES (new.id, new.text);
+    END;
+    CREATE TRIGGER entities_gone AFTER DELETE ON entities BEGIN
+        INSERT INTO entity_words (entity_words, rowid, text) VALUES ('delete', old.id, old.text);
+    END;
+    CREATE VIEW found AS
+        SELECT entities.*, files.path || documents.member AS path
+        FROM entities JOIN documents ON documents.id = document JOIN files ON files.id = file
+        WHERE files.state = 'done';
+    """,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a store's results are an answer to; results of two questions never mix."""
+
+    model: str
+    """Name, version and hash."""
+    types: tuple[tuple[str, str | None], ...]
+    """Names and definitions, in the order asked."""
+    threshold: float
+    nested: bool
+    occurrences: str
+    text_fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A file as the store remembers it."""
+
+    id: int
+    raw: bytes
+    sha256: str | None
+    state: str
+
+
+class Store:
+    """An open store. One process writes at a time (``locked``); any number may read."""
+
+    def __init__(self, path: Path, database: sqlite3.Connection) -> None:
+        self.path = path
+        self.database = database
+
+    # Writing
+
+    def known(self) -> dict[bytes, Known]:
+        """All files by their path."""
+        rows = self._all("SELECT id, raw, sha256, state FROM files")
+        return {raw: Known(number, raw, sha, state) for number, raw, sha, state in rows}
+
+    def begin(self, raw: bytes, size: int) -> int:
+        """Forgets what is known of a file and opens it for new results; its id."""
+        with self.writing():
+            self.database.execute("DELETE FROM files WHERE raw = ?", (raw,))
+            path = printable_path(os.fsdecode(raw))
+            cursor = self.database.execute(
+                "INSERT INTO files VALUES (NULL, ?, ?, NULL, ?, 'reading', NULL, ?)",
+                (raw, path, size, _now()),
+            )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def add(self, file: int, member: str, entities: Sequence[Entity]) -> None:
+        """Entities of a document of an open file; not seen by readers before ``finish``."""
+        with self.writing():
+            self.database.execute(
+                "INSERT OR IGNORE INTO documents (file, member) VALUES (?, ?)", (file, member)
+            )
+            (document,) = self._all(
+                "SELECT id FROM documents WHERE file = ? AND member = ?", (file, member)
+            )[0]
+            self.database.executemany(
+                "INSERT INTO entities VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (document, e.start, e.end, e.type, e.text, e.score, e.page, e.place)
+                    for e in entities
+                ],
+            )
+
+    def complete(self, file: int, member: str, result: Result) -> None:
+        """The rest of a document's entities, and its facts."""
+        with self.writing():
+            self.add(file, member, result.entities)
+            self.database.execute(
+                "UPDATE documents SET sha256 = ?, format = ?, encoding = ?, chars = ?,"
+                " chars_read = ?, seconds = ?, error = ? WHERE file = ? AND member = ?",
+                (
+                    *(result.sha256, result.format, result.encoding, result.chars),
+                    *(result.chars_read, result.seconds, result.error, file, member),
+                ),
+            )
+
+    def finish(self, file: int, sha256: str | None, state: str, error: str | None) -> None:
+        """Closes a file: from now on readers see it."""
+        with self.writing():
+            self.database.execute(
+                "UPDATE files SET sha256 = ?, state = ?, error = ? WHERE id = ?",
+                (sha256, state, error, file),
+            )
+
+    def reuse(self, source: Known, raw: bytes, size: int) -> int:
+        """Gives a file the results of one with the same content; how many entities."""
+        with self.writing():
+            file = self.begin(raw, size)
+            count = 0
+            for (document,) in self._all("SELECT id FROM documents WHERE file = ?", (source.id,)):
+                new = self.database.execute(
+                    "INSERT INTO documents (file, member, sha256, format, encoding, chars,"
+                    " chars_read, seconds, error) SELECT ?, member, sha256, format, encoding,"
+                    " chars, chars_read, seconds, error FROM documents WHERE id = ?",
+                    (file, document),
+                ).lastrowid
+                count += self.database.execute(
+                    'INSERT INTO entities (document, start, "end", type, text, score, page, place)'
+                    ' SELECT ?, start, "end", type, text, score, page, place FROM entities'
+                    " WHERE document = ? ORDER BY id",
+                    (new, document),
+                ).rowcount
+            self.finish(file, source.sha256, "done", None)
+        return count
+
+    def mark_deleted(self, files: Sequence[Known]) -> None:
+        """Files that are no longer there; their results are kept, but no query shows them."""
+        with self.writing():
+            self.database.executemany(
+                "UPDATE files SET state = 'deleted' WHERE id = ?", [(file.id,) for file in files]
+            )
+
+    def mark_present(self, file: Known) -> None:
+        """A deleted file that is there again, unchanged."""
+        with self.writing():
+            self.database.execute("UPDATE files SET state = 'done' WHERE id = ?", (file.id,))
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction; inside another, part of that.
+
+        Raises:
+            StoreError: The disk is full, or the file may not be written. Nothing was changed.
+        """
+        if self.database.in_transaction:
+            yield
+            return
+        try:
+            self.database.execute("BEGIN IMMEDIATE")
+            yield
+            self.database.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise StoreError(f"{self.path}: {error}; what was stored before is safe") from error
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        if self.database.in_transaction:
+            self.database.execute("ROLLBACK")
+
+    # Reading
+
+    def question(self) -> Question | None:
+        """What the store answers; None for one that is new."""
+        rows = self._all("SELECT value FROM question WHERE key = 'question'")
+        if not rows:
+            return None
+        table = json.loads(rows[0][0])
+        types = tuple((name, definition) for name, definition in table.pop("types"))
+        return Question(**table | {"types": types, "text_fields": tuple(table["text_fields"])})
+
+    def ask(self, question: Question) -> None:
+        """Makes a new store one of this question.
+
+        Raises:
+            StoreError: It is one of another question already; says in what they differ.
+        """
+        before = self.question()
+        if before is None:
+            with self.writing():
+                self.database.execute(
+                    "INSERT INTO question VALUES ('question', ?)", (json.dumps(asdict(question)),)
+                )
+        elif before != question:
+            differs = [
+                f"{key}: {_shown(getattr(before, key))} there, {_shown(value)} now"
+                for key, value in asdict(question).items()
+                if asdict(before)[key] != value
+            ]
+            raise StoreError(
+                f"{self.path}: was made for another question ({'; '.join(differs)}); name another"
+                " --store, ask the same again, or start this one anew with --replace"
+            )
+
+    def results(self, texts: bool = True) -> Iterator[Result]:
+        """Every document that was read, with its entities, in the order of paths."""
+        question = self.question()
+        model = question.model if question else ""
+        types = tuple(name for name, _ in question.types) if question else ()
+        rows = self.database.execute(
+            "SELECT documents.id, path || member, documents.sha256, format, encoding, chars,"
+            " chars_read, seconds, documents.error, size FROM documents"
+            " JOIN files ON files.id = file WHERE state = 'done' ORDER BY path, member"
+        )
+        for number, path, sha, format, encoding, chars, read, seconds, error, size in rows:
+            entities = self._all(
+                'SELECT start, "end", type, text, score, page, place FROM entities'
+                ' WHERE document = ? ORDER BY start, -"end", type',
+                (number,),
+            )
+            yield Result(
+                path, sha, encoding, chars, read, tuple(Entity(*row) for row in entities),
+                model, types, seconds, None, error, size, format,
+            )  # fmt: skip
+
+    def counts(self) -> dict[str, Any]:
+        """Files by state, failures by cause, documents, entities by type."""
+        return {
+            "files": dict(self._all("SELECT state, count(*) FROM files GROUP BY state")),
+            "failures": dict(
+                self._all(
+                    "SELECT error, count(*) FROM files WHERE state = 'failed' GROUP BY error"
+                    " ORDER BY -count(*), error"
+                )
+            ),
+            "types": dict(
+                self._all("SELECT type, count(*) FROM found GROUP BY type ORDER BY -count(*), type")
+            ),
+        }
+
+    def check(self) -> list[str]:
+        """What is wrong with the file, one line each; empty if nothing is."""
+        problems = [row for (row,) in self._all("PRAGMA integrity_check(20)") if row != "ok"]
+        problems += [
+            f"{table}: row {row} points at a missing {parent}"
+            for table, row, parent, _ in self._all("PRAGMA foreign_key_check")
+        ]
+        problems += [
+            f"entity {number}: offsets do not fit its text"
+            for (number,) in self._all(
+                'SELECT id FROM entities WHERE "end" - start != length(text)'
+                " AND instr(text, char(0)) = 0 LIMIT 20"
+            )
+        ]
+        return problems
+
+    def _all(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        try:
+            return self.database.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"{self.path}: {error}") from error
+
+
+@contextmanager
+def opened_store(path: Path, create: bool = False) -> Iterator[Store]:
+    """An open store, of the newest version.
+
+    Raises:
+        StoreError: Not there, not a store of ours, made by a newer version, or not readable.
+    """
+    if not create and not path.is_file():
+        raise StoreError(f"{path}: no such store; uner scan makes one")
+    try:
+        database = sqlite3.connect(path, timeout=60, isolation_level=None)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: cannot be opened: {error}") from error
+    with closing(database):
+        try:
+            _prepare(path, database)
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"{path}: cannot be used: {error}") from error
+        yield Store(path, database)
+
+
+def _prepare(path: Path, database: sqlite3.Connection) -> None:
+    database.execute("PRAGMA foreign_keys = ON")
+    database.create_function("REGEXP", 2, _matches, deterministic=True)
+    (application,) = database.execute("PRAGMA application_id").fetchone()
+    (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != APPLICATION and (application or tables):
+        raise StoreError(f"{path}: is a database, but no store of uner-edge")
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise StoreError(f"{path}: was made by a newer version of uner-edge (store {version})")
+    if version == len(MIGRATIONS):
+        return
+    if version == 0:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute(f"PRAGMA application_id = {APPLICATION}")
+    for number in range(version, len(MIGRATIONS)):
+        database.executescript(
+            f"BEGIN IMMEDIATE;\n{MIGRATIONS[number]};\nPRAGMA user_version = {number + 1};\nCOMMIT;"
+        )
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds the right to write a store; the system gives it back even when a process is killed.
+
+    The lock is on a file beside the store, so that readers are never kept waiting.
+
+    Raises:
+        StoreError: Another process holds it, or the folder may not be written.
+    """
+    lock = path.with_name(f"{path.name}.lock")
+    try:
+        database = sqlite3.connect(lock, timeout=0, isolation_level=None)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: cannot be written: {error}") from error
+    with closing(database):
+        try:
+            database.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise StoreError(
+                    f"{path}: another scan is writing it; wait for it, or use another --store"
+                ) from error
+            raise StoreError(f"{path}: cannot be written: {error}") from error
+        yield
+
+
+def _matches(pattern: str, text: str) -> bool:
+    return re.search(pattern, text) is not None
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(v[0] if isinstance(v, (list, tuple)) else v) for v in value) or "none"
+    return str(value)
