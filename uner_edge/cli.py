@@ -46,6 +46,30 @@ Template = Annotated[
 Occurrences = Annotated[
     str | None, typer.Option(help="all or first: which places of a generator's mention count.")
 ]
+Types = Annotated[str | None, typer.Option(help="What to find: names separated by commas.")]
+Preset = Annotated[str | None, typer.Option(help="What to find: a ready list (uner presets).")]
+TypesFile = Annotated[
+    Path | None, typer.Option(help="What to find: a type pack of your own (TOML).")
+]
+Recursive = Annotated[
+    bool | None, typer.Option("--recursive/--no-recursive", help="Enter subfolders.")
+]
+Include = Annotated[
+    list[str] | None, typer.Option(help="Only such files, as in .gitignore: '*.md'.")
+]
+Exclude = Annotated[list[str] | None, typer.Option(help="No such files or folders: 'drafts/'.")]
+Nested = Annotated[
+    bool | None, typer.Option("--nested/--flat", help="Allow entities inside entities.")
+]
+MaxBytes = Annotated[int | None, typer.Option(help="Report larger files instead of reading them.")]
+TextField = Annotated[
+    list[str] | None,
+    typer.Option(help="Only this column of tables, this field of JSON (repeat for more)."),
+]
+ReadSeconds = Annotated[
+    float | None, typer.Option(help="Give up on a document that takes longer to read: 120.")
+]
+Config = Annotated[Path | None, typer.Option(help="Settings file (TOML).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -67,15 +91,9 @@ def options(
 @app.command()
 def extract(
     paths: Annotated[list[str], typer.Argument(help="Files and folders; - is standard input.")],
-    types: Annotated[
-        str | None, typer.Option(help="What to find: names separated by commas.")
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="What to find: a ready list (uner presets).")
-    ] = None,
-    types_file: Annotated[
-        Path | None, typer.Option(help="What to find: a type pack of your own (TOML).")
-    ] = None,
+    types: Types = None,
+    preset: Preset = None,
+    types_file: TypesFile = None,
     threshold: Threshold = None,
     format: Annotated[
         str | None,
@@ -90,32 +108,17 @@ def extract(
     gpu_layers: GpuLayers = None,
     template: Template = None,
     occurrences: Occurrences = None,
-    recursive: Annotated[
-        bool | None, typer.Option("--recursive/--no-recursive", help="Enter subfolders.")
-    ] = None,
-    include: Annotated[
-        list[str] | None, typer.Option(help="Only such files, as in .gitignore: '*.md'.")
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(help="No such files or folders: 'drafts/'.")
-    ] = None,
-    nested: Annotated[
-        bool | None, typer.Option("--nested/--flat", help="Allow entities inside entities.")
-    ] = None,
+    recursive: Recursive = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    nested: Nested = None,
     with_text: Annotated[
         bool | None, typer.Option("--with-text/--no-text", help="Carry the text in JSON lines.")
     ] = None,
-    max_bytes: Annotated[
-        int | None, typer.Option(help="Report larger files instead of reading them.")
-    ] = None,
-    text_field: Annotated[
-        list[str] | None,
-        typer.Option(help="Only this column of tables, this field of JSON (repeat for more)."),
-    ] = None,
-    read_seconds: Annotated[
-        float | None, typer.Option(help="Give up on a document that takes longer to read: 120.")
-    ] = None,
-    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+    max_bytes: MaxBytes = None,
+    text_field: TextField = None,
+    read_seconds: ReadSeconds = None,
+    config: Config = None,
 ) -> None:
     """Find entities in files and folders: text, PDF, Office, mail, tables, archives and more.
 
@@ -147,6 +150,151 @@ def extract(
     settings = load_settings(flags, config=config)
     wanted = _asked_types(types, preset, types_file)
     raise typer.Exit(run_extract(paths, wanted, settings, format, output))
+
+
+@app.command()
+def scan(
+    paths: Annotated[list[str], typer.Argument(help="Folders and files.")],
+    store: Annotated[Path, typer.Option(help="Where results are kept, a file: results.uner.")],
+    types: Types = None,
+    preset: Preset = None,
+    types_file: TypesFile = None,
+    threshold: Threshold = None,
+    model: Model = None,
+    workers: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|N", help="Processes that search. auto: as fits cores and memory."
+        ),
+    ] = "auto",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be read.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on as files change.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Forget what the store holds and start anew.")
+    ] = False,
+    gpu_layers: GpuLayers = None,
+    template: Template = None,
+    occurrences: Occurrences = None,
+    recursive: Recursive = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    nested: Nested = None,
+    max_bytes: MaxBytes = None,
+    text_field: TextField = None,
+    read_seconds: ReadSeconds = None,
+    config: Config = None,
+) -> None:
+    """Search folders into a store: interrupted, killed or run again, it goes on where it was.
+
+    Only what is new or changed is read. [bold]uner results[/bold] asks the store.
+
+    [bold]uner scan papers/ --types "gene, adverse event" --store papers.uner[/bold]
+    """
+    from uner_edge.run_scan import run_scan
+
+    flags = {
+        "model": model,
+        "threshold": threshold,
+        "gpu_layers": _layers(gpu_layers),
+        "template": template,
+        "occurrences": occurrences,
+        "nested": nested,
+        "recursive": recursive,
+        "include": tuple(include) if include else None,
+        "exclude": tuple(exclude) if exclude else None,
+        "max_bytes": max_bytes,
+        "text_field": tuple(text_field) if text_field else None,
+        "read_seconds": read_seconds,
+    }
+    settings = load_settings(flags, config=config)
+    wanted = _asked_types(types, preset, types_file)
+    count = None if workers == "auto" else _positive(workers, "--workers")
+    raise typer.Exit(run_scan(paths, wanted, settings, store, count, dry_run, watch, replace))
+
+
+@app.command()
+def results(
+    store: Annotated[Path, typer.Argument(help="Made by uner scan.")],
+    type: Annotated[str | None, typer.Option(help="Only entities of this type.")] = None,
+    text: Annotated[str | None, typer.Option(metavar="REGEX", help="Whose text matches.")] = None,
+    words: Annotated[str | None, typer.Option(help="That hold these words (full-text).")] = None,
+    min_score: Annotated[float | None, typer.Option(help="With at least this score.")] = None,
+    group_by: Annotated[
+        str | None, typer.Option(metavar="text|type|file", help="Count instead of listing.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Rows shown at most; 0: all.")] = 100,
+    export: Annotated[
+        str | None, typer.Option(metavar="FORMAT", help="Write in a format of uner formats.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="With --export.")] = None,
+    stats: Annotated[bool, typer.Option("--stats", help="Draw counts per type.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Is the store intact?")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a store: list, count, search, export.
+
+    [bold]uner results papers.uner --type gene --group-by text[/bold]
+
+    [bold]uner results papers.uner --export html -o papers.html[/bold]
+    """
+    from uner_edge import run_scan
+    from uner_edge.store import opened_store
+
+    if check:
+        run_scan.checked(store)
+        print(f"{store}: intact")
+        return
+    condition, values = run_scan.where(type, text, words, min_score)
+    with opened_store(store) as opened:
+        if stats:
+            if as_json:
+                print(json.dumps(opened.counts(), ensure_ascii=False))
+            else:
+                run_scan.show_stats(opened)
+        elif export is not None:
+            settings = load_settings({})
+            raise typer.Exit(
+                run_scan.run_export(opened, condition, values, export, output, settings)
+            )
+        elif group_by is not None:
+            rows = run_scan.grouped(opened, condition, values, group_by)
+            columns = (*run_scan.GROUPS[group_by].split(", "), "count")
+            _show_some(columns, rows, limit, as_json)
+        else:
+            columns = ("path", "start", "end", "type", "text", "score", "page", "place")
+            quoted = ", ".join(f'"{name}"' for name in columns)
+            rows = opened.rows(
+                f'SELECT {quoted} FROM found WHERE {condition} ORDER BY path, start, -"end"', values
+            )
+            _show_some(columns, rows, limit, as_json)
+
+
+def _show_some(
+    columns: tuple[str, ...], rows: list[tuple[Any, ...]], limit: int, as_json: bool
+) -> None:
+    from uner_edge.writers.table import printable
+
+    if as_json:
+        for row in rows:
+            print(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False))
+        return
+    shown = rows if limit == 0 else rows[:limit]
+    texts = [
+        [
+            "" if c is None else f"{c:.2f}" if isinstance(c, float) else printable(str(c))
+            for c in row
+        ]
+        for row in shown
+    ]
+    _show(columns, texts, False)
+    if len(shown) < len(rows):
+        print(f"uner: {len(rows) - len(shown):,} more; --limit 0 shows all", file=sys.stderr)
+
+
+def _positive(given: str, flag: str) -> int:
+    if not given.isdecimal() or int(given) < 1:
+        raise UsageError(f"{flag} takes auto or a number from 1, not '{given}'")
+    return int(given)
 
 
 @app.command(name="formats")

@@ -254,8 +254,20 @@ class Store:
                 " --store, ask the same again, or start this one anew with --replace"
             )
 
-    def results(self, texts: bool = True) -> Iterator[Result]:
-        """Every document that was read, with its entities, in the order of paths."""
+    def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """The rows of a query of one's own.
+
+        Raises:
+            StoreError: SQLite refuses it.
+        """
+        return self._all(query, values)
+
+    def results(self, only: set[int] | None = None) -> Iterator[Result]:
+        """Every document that was read, with its entities, in the order of paths.
+
+        Args:
+            only: Entities by id; documents without any of them are left out.
+        """
         question = self.question()
         model = question.model if question else ""
         types = tuple(name for name, _ in question.types) if question else ()
@@ -265,15 +277,20 @@ class Store:
             " JOIN files ON files.id = file WHERE state = 'done' ORDER BY path, member"
         )
         for number, path, sha, format, encoding, chars, read, seconds, error, size in rows:
-            entities = self._all(
-                'SELECT start, "end", type, text, score, page, place FROM entities'
-                ' WHERE document = ? ORDER BY start, -"end", type',
-                (number,),
+            entities = tuple(
+                Entity(*row[1:])
+                for row in self._all(
+                    'SELECT id, start, "end", type, text, score, page, place FROM entities'
+                    ' WHERE document = ? ORDER BY start, -"end", type',
+                    (number,),
+                )
+                if only is None or row[0] in only
             )
-            yield Result(
-                path, sha, encoding, chars, read, tuple(Entity(*row) for row in entities),
-                model, types, seconds, None, error, size, format,
-            )  # fmt: skip
+            if entities or only is None:
+                yield Result(
+                    path, sha, encoding, chars, read, entities,
+                    model, types, seconds, None, error, size, format,
+                )  # fmt: skip
 
     def counts(self) -> dict[str, Any]:
         """Files by state, failures by cause, documents, entities by type."""

@@ -1,0 +1,350 @@
+"""Scans as they happen to people: run again, killed, two at once, files that come and go."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.corpus import RENDERERS, story
+from uner_edge.errors import StoreError
+from uner_edge.store import MIGRATIONS, locked, opened_store
+
+ROOT = Path(__file__).parents[2]
+TYPES = ("--types", "person, location")
+
+
+def uner(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "uner_edge.cli", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+        **options,
+    )
+
+
+def content(store: Path) -> list[tuple[Any, ...]]:
+    """Everything a store says, but for when and how fast it was found."""
+    with opened_store(store) as opened:
+        files = opened.rows("SELECT raw, sha256, size, state, error FROM files ORDER BY raw")
+        documents = opened.rows(
+            "SELECT raw, member, documents.sha256, format, encoding, chars, chars_read,"
+            " documents.error FROM documents JOIN files ON files.id = file ORDER BY raw, member"
+        )
+        entities = opened.rows(
+            'SELECT raw, member, start, "end", type, text, score, page, place FROM entities'
+            " JOIN documents ON documents.id = document JOIN files ON files.id = file"
+            ' ORDER BY raw, member, start, "end", type'
+        )
+        assert opened.check() == []
+    return [*files, *documents, *entities]
+
+
+def many_files(folder: Path, count: int) -> Path:
+    folder.mkdir()
+    for number in range(count):
+        text = f"Letter {number}. Zoë Łuk met Ana Marija in Tromsø on Monday. " * (1 + number % 7)
+        (folder / f"{number:03}.txt").write_text(text, "utf-8")
+    return folder
+
+
+def test_a_second_scan_reads_only_what_changed(tmp_path: Path) -> None:
+    folder, store = many_files(tmp_path / "in", 6), tmp_path / "a.uner"
+    assert uner("scan", folder, *TYPES, "--store", store).returncode == 0
+    first = content(store)
+    again = uner("scan", folder, *TYPES, "--store", store)
+    assert (again.returncode, content(store)) == (0, first)
+    assert "6" in again.stderr and "unchanged" in again.stderr
+
+    (folder / "000.txt").write_text("Changed by Maria Jensen in Copenhagen.", "utf-8")
+    (folder / "001.txt").rename(folder / "renamed.txt")
+    shutil.copy(folder / "002.txt", folder / "copied.txt")
+    (folder / "003.txt").unlink()
+    (folder / "004.txt").touch()
+    shown = uner("scan", folder, *TYPES, "--store", store, "--dry-run").stdout
+    assert [line.split()[0] for line in shown.splitlines()] == [
+        "search", "reuse", "reuse", "gone", "gone",
+    ]  # fmt: skip
+    done = uner("scan", folder, *TYPES, "--store", store)
+    assert done.returncode == 0
+    fresh = tmp_path / "fresh.uner"
+    uner("scan", folder, *TYPES, "--store", fresh)
+    present = [row for row in content(store) if not row[0].endswith((b"001.txt", b"003.txt"))]
+    assert present == content(fresh)
+    states = dict(json.loads(uner("results", store, "--stats", "--json").stdout)["files"])
+    assert states == {"done": 6, "deleted": 2}
+
+    shutil.copy(folder / "renamed.txt", folder / "001.txt")
+    uner("scan", folder, *TYPES, "--store", store)
+    states = dict(json.loads(uner("results", store, "--stats", "--json").stdout)["files"])
+    assert states == {"done": 7, "deleted": 1}
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_a_scan_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    folder, store = many_files(tmp_path / "in", 300), tmp_path / "a.uner"
+    for ending in ("zip", "pdf", "docx", "mbox"):
+        (folder / f"story.{ending}").write_bytes(RENDERERS[ending](story()))
+    undisturbed = tmp_path / "b.uner"
+    uner("scan", folder, *TYPES, "--store", undisturbed)
+    rng = random.Random(1)
+    command = [sys.executable, "-m", "uner_edge.cli", "scan", str(folder), *TYPES]
+    killed = 0
+    for _ in range(8):
+        process = subprocess.Popen(
+            [*command, "--store", str(store)],
+            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            process.wait(timeout=rng.uniform(0.6, 1.6))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            killed += 1
+    assert killed >= 3
+    assert uner("scan", folder, *TYPES, "--store", store).returncode == 0
+    assert content(store) == content(undisturbed)
+
+
+def test_ctrl_c_keeps_what_is_done_and_the_next_scan_goes_on(tmp_path: Path) -> None:
+    folder, store = many_files(tmp_path / "in", 80), tmp_path / "a.uner"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uner_edge.cli", "scan", str(folder), *TYPES, "--store", str(store)],
+        cwd=ROOT, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        time.sleep(0.1)
+        if store.exists() and len(content(store)) > 3:
+            break
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    if process.returncode != 0:  # 0 if it was done before the key was pressed
+        assert process.returncode == 130
+        assert "goes on from here" in said
+    assert uner("scan", folder, *TYPES, "--store", store).returncode == 0
+    assert sum(row[3] == "done" for row in content(store) if len(row) == 5) == 80
+
+
+def test_one_store_has_one_question(tmp_path: Path) -> None:
+    folder, store = many_files(tmp_path / "in", 2), tmp_path / "a.uner"
+    uner("scan", folder, *TYPES, "--store", store)
+    before = content(store)
+    other = uner("scan", folder, "--types", "drug", "--store", store)
+    assert other.returncode == 1
+    assert "was made for another question (types: person, location there, drug now)" in other.stderr
+    assert content(store) == before
+    anew = uner("scan", folder, "--types", "drug", "--store", store, "--replace")
+    assert anew.returncode == 0
+    with opened_store(store) as opened:
+        question = opened.question()
+    assert question is not None and question.types == (("drug", None),)
+
+
+def test_two_scans_at_once_do_not_mix_and_readers_need_not_wait(tmp_path: Path) -> None:
+    folder, store = many_files(tmp_path / "in", 2), tmp_path / "a.uner"
+    uner("scan", folder, *TYPES, "--store", store)
+    with locked(store), opened_store(store) as writing, writing.writing():
+        writing.database.execute("UPDATE files SET state = 'failed'")
+        second = uner("scan", folder, *TYPES, "--store", store)
+        assert second.returncode == 1
+        assert "another scan is writing it" in second.stderr
+        reader = uner("results", store, "--stats", "--json")
+        assert json.loads(reader.stdout)["files"] == {"done": 2}
+
+
+def test_bad_files_are_told_and_the_others_are_done(tmp_path: Path) -> None:
+    folder, store = many_files(tmp_path / "in", 2), tmp_path / "a.uner"
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.4 no more")
+    (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\r")
+    (folder / "line\nend.txt").write_text("Zoë Łuk", "utf-8")
+    (folder / "loop").symlink_to(folder / "loop")
+    name = os.fsdecode(b"not-utf8-\xff.txt")
+    (folder / name).write_text("Ana Marija lives in Tromsø.", "utf-8")
+    done = uner("scan", folder, *TYPES, "--store", store)
+    assert done.returncode == 1
+    assert "damaged PDF" in done.stderr and "symbolic links" in done.stderr
+    states = {row[0].rpartition(b"/")[2]: row[3] for row in content(store) if len(row) == 5}
+    assert states == {
+        b"000.txt": "done", b"001.txt": "done", b"broken.pdf": "failed", b"loop": "failed",
+        b"picture.png": "without text", b"line\nend.txt": "done", b"not-utf8-\xff.txt": "done",
+    }  # fmt: skip
+    again = uner("scan", folder, *TYPES, "--store", store, "--dry-run")
+    assert "search" in again.stdout and "broken.pdf" in again.stdout
+    assert "3 unchanged" not in again.stderr
+
+
+def test_a_store_that_is_none_is_refused(tmp_path: Path) -> None:
+    text = tmp_path / "a.uner"
+    text.write_text("not a database " * 100, "utf-8")
+    other = tmp_path / "b.uner"
+    database = sqlite3.connect(other)
+    database.execute("CREATE TABLE things (name TEXT)")
+    database.close()
+    newer = tmp_path / "c.uner"
+    with opened_store(newer, create=True) as store:
+        store.database.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    for path, reason in (
+        (text, "not a database"),
+        (other, "no store of uner-edge"),
+        (newer, "newer version"),
+        (tmp_path / "none.uner", "no such store"),
+    ):
+        done = uner("results", path)
+        assert done.returncode == 1
+        assert reason in done.stderr
+    assert text.read_text("utf-8").startswith("not a database")
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
+    with opened_store(tmp_path / "a.uner", create=True) as store:
+        file = store.begin(b"a.txt", 1)
+        store.finish(file, "00", "done", None)
+        (pages,) = store.database.execute("PRAGMA page_count").fetchone()
+        store.database.execute(f"PRAGMA max_page_count = {pages + 1}")
+        with pytest.raises(StoreError, match="full; what was stored before is safe"):
+            for number in range(10_000):
+                store.finish(store.begin(b"%d" % number * 50, 1), "00", "done", None)
+        assert store.check() == []
+        assert b"a.txt" in store.known()
+
+
+def test_a_store_that_may_not_be_written_says_so(tmp_path: Path) -> None:
+    with opened_store(tmp_path / "a.uner", create=True) as store:
+        store.database.execute("PRAGMA query_only = ON")
+        with pytest.raises(StoreError, match="readonly"):
+            store.begin(b"a.txt", 1)
+    done = uner("scan", ROOT / "samples", *TYPES, "--store", tmp_path / "no" / "folder" / "a.uner")
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
+
+
+def test_damage_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "a.uner"
+    folder = many_files(tmp_path / "in", 3)
+    uner("scan", folder, *TYPES, "--store", path)
+    assert uner("results", path, "--check").returncode == 0
+    with opened_store(path) as store:
+        store.database.execute('UPDATE entities SET "end" = "end" + 1 WHERE id = 1')
+    done = uner("results", path, "--check")
+    assert done.returncode == 1
+    assert "offsets do not fit" in done.stderr
+
+
+def test_a_worker_that_dies_costs_its_file_only(tmp_path: Path) -> None:
+    folder, store = many_files(tmp_path / "in", 4), tmp_path / "a.uner"
+    big = folder / "999-big.txt"
+    big.write_text("Zoë Łuk met Ana Marija in Tromsø. " * 60_000, "utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uner_edge.cli", "scan", str(folder), *TYPES, "--store", str(store),
+         "--workers", "1"],
+        cwd=ROOT, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    until = time.monotonic() + 60
+    killed = False
+    while time.monotonic() < until and process.poll() is None and not killed:
+        time.sleep(0.2)
+        if not store.exists():
+            continue
+        if any(row[3] == "reading" for row in content(store) if len(row) == 5):
+            for child in Path(f"/proc/{process.pid}/task").glob("*/children"):
+                for number in child.read_text().split():
+                    os.kill(int(number), signal.SIGKILL)
+                    killed = True
+    if not killed:
+        pytest.skip("no /proc to find the worker by")
+    process.communicate(timeout=120)
+    assert process.returncode == 1
+    states = {row[0].rpartition(b"/")[2]: row[3] for row in content(store) if len(row) == 5}
+    assert list(states.values()).count("done") == 4
+    assert states[b"999-big.txt"] == "failed"
+
+
+def test_results_are_listed_counted_searched_and_exported(tmp_path: Path) -> None:
+    folder, store = many_files(tmp_path / "in", 4), tmp_path / "a.uner"
+    uner("scan", folder, *TYPES, "--store", store)
+    rows = [json.loads(s) for s in uner("results", store, "--json").stdout.splitlines()]
+    assert {row["type"] for row in rows} <= {"person", "location"}
+    people = [r for r in rows if r["type"] == "person"]
+    shown = uner("results", store, "--type", "person", "--json").stdout.splitlines()
+    assert [json.loads(s) for s in shown] == people
+    shown = uner("results", store, "--text", "^Tr", "--min-score", "0.5", "--json").stdout
+    assert [json.loads(s) for s in shown.splitlines()] == [
+        r for r in rows if r["text"].startswith("Tr") and r["score"] >= 0.5
+    ]
+    shown = uner("results", store, "--words", 'zoë "łuk"', "--json").stdout.splitlines()
+    assert {json.loads(s)["text"] for s in shown} == {"Zoë Łuk"}
+    counted = uner("results", store, "--group-by", "type", "--json").stdout.splitlines()
+    assert {r["type"]: r["count"] for r in map(json.loads, counted)}["person"] == len(people)
+    assert uner("results", store, "--group-by", "colour").returncode == 2
+    assert uner("results", store, "--text", "(").returncode == 2
+
+    exported = uner("results", store, "--export", "jsonl").stdout.splitlines()
+    direct = uner("extract", folder, *TYPES, "--format", "jsonl").stdout.splitlines()
+    drop = {"seconds"}
+    as_rows = [
+        [{k: v for k, v in json.loads(s).items() if k not in drop} for s in lines]
+        for lines in (exported, direct)
+    ]
+    assert as_rows[0] == as_rows[1]
+    (folder / "000.txt").write_text("Other text.", "utf-8")
+    done = uner("results", store, "--export", "conll", "-o", tmp_path / "a.conll")
+    assert done.returncode == 1
+    assert "not there as it was scanned" in done.stderr
+    assert "B-person" in (tmp_path / "a.conll").read_text("utf-8")
+
+
+def test_a_watched_folder_is_read_as_it_changes(tmp_path: Path) -> None:
+    folder, store = many_files(tmp_path / "in", 2), tmp_path / "a.uner"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uner_edge.cli", "scan", str(folder), *TYPES, "--store", str(store),
+         "--watch"],
+        cwd=ROOT, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+    def wait_for(count: int) -> None:
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            if store.exists():
+                done = [r for r in content(store) if len(r) == 5 and r[3] == "done"]
+                if len(done) == count:
+                    return
+            time.sleep(0.2)
+        raise AssertionError(f"never {count} files")
+
+    try:
+        wait_for(2)
+        (folder / "new.txt").write_text("Zoë Łuk is new in Tromsø.", "utf-8")
+        wait_for(3)
+        (folder / "000.txt").unlink()
+        wait_for(2)
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0
+
+
+def test_long_documents_are_stored_as_they_are_read(tmp_path: Path) -> None:
+    """The same entities as from one piece, though thousands are handed on before the end."""
+    folder, store = tmp_path / "in", tmp_path / "a.uner"
+    folder.mkdir()
+    (folder / "long.txt").write_text(
+        "".join(f"Zoë Łuk {n} met Ana Marija in Tromsø. " for n in range(4_000)), "utf-8"
+    )
+    uner("scan", folder, *TYPES, "--store", store)
+    exported = json.loads(uner("results", store, "--export", "jsonl").stdout)
+    direct = json.loads(uner("extract", folder, *TYPES, "--format", "jsonl").stdout)
+    assert len(direct["entities"]) > 10_000
+    assert exported["entities"] == direct["entities"]
