@@ -297,6 +297,68 @@ def _positive(given: str, flag: str) -> int:
     return int(given)
 
 
+@app.command()
+def redact(
+    paths: Annotated[list[str], typer.Argument(help="Files and folders.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="A new folder for the redacted files.")
+    ],
+    types: Types = None,
+    preset: Preset = None,
+    types_file: TypesFile = None,
+    mode: Annotated[
+        str, typer.Option(help="mask: █████, label: [PERSON], pseudonym: PERSON-1.")
+    ] = "label",
+    map_file: Annotated[
+        Path | None,
+        typer.Option("--map", help="Keep which pseudonym stands for what; used again next time."),
+    ] = None,
+    encrypt_map: Annotated[
+        bool, typer.Option("--encrypt-map", help="With a passphrase (UNER_PASSPHRASE or a prompt).")
+    ] = False,
+    as_text: Annotated[
+        bool, typer.Option("--as-text", help="Of PDF and the like, write the redacted text.")
+    ] = False,
+    threshold: Threshold = None,
+    model: Model = None,
+    threads: Threads = None,
+    gpu_layers: GpuLayers = None,
+    template: Template = None,
+    recursive: Recursive = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    max_bytes: MaxBytes = None,
+    read_seconds: ReadSeconds = None,
+    config: Config = None,
+) -> None:
+    """Replace what is found, everywhere it occurs, in text, tables, JSON and docx.
+
+    [bold]uner redact letters/ --preset pii -o redacted --mode pseudonym --map map.json[/bold]
+
+    The outcome is searched again; anything found there is a leak, and the exit code is 1. No model
+    finds everything: read what you give away.
+    """
+    from uner_edge.run_redact import run_redact
+
+    flags = {
+        "model": model,
+        "threshold": threshold,
+        "threads": threads,
+        "gpu_layers": _layers(gpu_layers),
+        "template": template,
+        "recursive": recursive,
+        "include": tuple(include) if include else None,
+        "exclude": tuple(exclude) if exclude else None,
+        "max_bytes": max_bytes,
+        "read_seconds": read_seconds,
+    }
+    settings = load_settings(flags, config=config)
+    wanted = _asked_types(types, preset, types_file)
+    raise typer.Exit(
+        run_redact(paths, wanted, settings, output, mode, map_file, encrypt_map, as_text)
+    )
+
+
 @app.command(name="formats")
 def show_formats(as_json: AsJson = False) -> None:
     """List the formats results can be written in."""

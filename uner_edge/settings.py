@@ -19,7 +19,7 @@ from uner_edge.model_files import DEFAULT_MODEL, TEMPLATES
 ENVIRONMENT = "UNER_"
 """Prefix: UNER_THRESHOLD sets ``threshold``. Lists are separated by commas."""
 
-OTHER_VARIABLES = ("UNER_CONFIG", "UNER_MODELS")
+OTHER_VARIABLES = ("UNER_CONFIG", "UNER_MODELS", "UNER_PASSPHRASE")
 """Variables with the prefix that name folders and files instead of settings."""
 
 

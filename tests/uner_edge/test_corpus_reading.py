@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from benchmarks.corpus import ENTITIES, MEMBERS, PLACES, RENDERERS
-from uner_edge.document import Entity, Piece, Result
+from tests.uner_edge.fake_engine import DictionaryEngine
+from uner_edge.document import Entity, Result
 from uner_edge.extract import Options, extract
 from uner_edge.files import Found
 from uner_edge.readers import Limits, ReadOptions, read_documents
 from uner_edge.types import TypeSet
-
-
-class DictionaryEngine:
-    """Finds the story's entities wherever they are written, over line ends too."""
-
-    model = "dictionary@1"
-    batch = 8
-    window = 500
-
-    def pieces(self, text: str) -> Iterator[Piece]:
-        for match in re.finditer(r"\S{1,50}", text):
-            yield Piece(match.start(), match.end(), 1)
-
-    def find(self, passages: Sequence[str], types: TypeSet, threshold: float) -> list[list[Entity]]:
-        return [
-            [
-                Entity(match.start(), match.end(), kind, match[0], 1.0)
-                for known, kind in ENTITIES.items()
-                for match in re.finditer(r"\s+".join(map(re.escape, known.split())), passage)
-            ]
-            for passage in passages
-        ]
-
 
 TYPES = TypeSet.parse(", ".join(sorted(set(ENTITIES.values()))))
 
