@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import BinaryIO
 
 import msgspec
@@ -30,3 +31,15 @@ def receive(stream: BinaryIO) -> bytes | None:
     size = int.from_bytes(length, "little")
     content = stream.read(size)
     return content if len(content) == size else None
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kills a worker, waits for it and closes the streams to it."""
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            try:
+                stream.close()
+            except BrokenPipeError:
+                pass  # something was still to be flushed, to nobody

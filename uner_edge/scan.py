@@ -5,25 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import queue
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-import msgspec
-
 from uner_edge.document import Unreadable
-from uner_edge.engines import cores
 from uner_edge.errors import ModelError
 from uner_edge.files import Found
-from uner_edge.pipes import receive, send
-from uner_edge.scan_worker import Reply, Setup, Task
+from uner_edge.scan_team import Worker
+from uner_edge.scan_worker import Reply, Setup
 from uner_edge.store import Known, Store
-
-WORKER_MEMORY = 400_000_000
-"""Bytes that a worker with a tagger takes, with room for its documents."""
 
 _CHUNK = 1 << 20
 
@@ -183,14 +174,15 @@ def _search(
     workers: int,
     stopped: Callable[[], bool],
 ) -> Iterator[Event]:
-    tasks: queue.SimpleQueue[Planned | None] = queue.SimpleQueue()
+    tasks: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     # Bounded, so that entities wait in the workers and not here when the disk is slow.
-    answers: queue.Queue[tuple[Planned | None, Reply]] = queue.Queue(4 * workers)
+    answers: queue.Queue[tuple[str | None, Reply]] = queue.Queue(4 * workers)
     for one in files:
-        tasks.put(one)
+        tasks.put(one.path)
     for _ in range(workers):
         tasks.put(None)
-    team = [_Worker(setup, tasks, answers) for _ in range(workers)]
+    team = [Worker(setup, tasks, answers) for _ in range(workers)]
+    by_path = {planned.path: planned for planned in files}
     under_way: dict[str, _UnderWay] = {}
     working = workers
     try:
@@ -198,20 +190,21 @@ def _search(
             if stopped():
                 return
             try:
-                planned, reply = answers.get(timeout=0.2)
+                path, reply = answers.get(timeout=0.2)
             except queue.Empty:
                 continue
-            if planned is None:
+            if path is None:
                 working -= 1
                 if reply.error is not None:
                     raise ModelError(reply.error)
                 continue
-            entry = under_way.get(planned.path)
+            entry = under_way.get(path)
             if entry is None:
-                file = store.begin(os.fsencode(planned.path), planned.size)
-                entry = under_way[planned.path] = _UnderWay(planned, file)
+                planned = by_path[path]
+                file = store.begin(os.fsencode(path), planned.size)
+                entry = under_way[path] = _UnderWay(planned, file)
             if reply.end:
-                del under_way[planned.path]
+                del under_way[path]
                 yield _finished(entry, reply, store)
             else:
                 yield _stored(entry, reply, store)
@@ -250,129 +243,3 @@ def _finished(entry: _UnderWay, reply: Reply, store: Store) -> Event:
     digest = None if state == "failed" else entry.planned.sha256
     store.finish(entry.file, digest, state, error)
     return Event(path, size, 0, state, error)
-
-
-class _Worker:
-    """A thread that feeds a worker process and passes its answers on."""
-
-    def __init__(
-        self,
-        setup: Setup,
-        tasks: queue.SimpleQueue[Planned | None],
-        answers: queue.Queue[tuple[Planned | None, Reply]],
-    ) -> None:
-        self._setup = setup
-        self._tasks = tasks
-        self._answers = answers
-        self._stopping = False
-        self._process: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        error = None
-        try:
-            while not self._stopping and (planned := self._tasks.get()) is not None:
-                error = self._start()
-                if error is not None:
-                    break
-                self._read(planned)
-        finally:
-            self._end_process()
-            self._pass_on(None, Reply(error=error))
-
-    def _start(self) -> str | None:
-        """Starts a process if there is none; what went wrong."""
-        if self._process is not None:
-            return None
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "uner_edge.scan_worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        assert self._process.stdin is not None and self._process.stdout is not None
-        try:
-            send(self._process.stdin, self._setup)  # type: ignore[arg-type]
-            if receive(self._process.stdout) is not None:  # type: ignore[arg-type]
-                # What it says from now on is of no interest, and must not fill the pipe.
-                assert self._process.stderr is not None
-                threading.Thread(target=self._process.stderr.read, daemon=True).start()
-                return None
-        except OSError:
-            pass
-        assert self._process.stderr is not None
-        said = self._process.stderr.read().decode("utf-8", "replace").strip().splitlines()
-        self._end_process()
-        return f"a worker cannot be started: {said[-1] if said else 'it ended without a word'}"
-
-    def _read(self, planned: Planned) -> None:
-        assert self._process is not None
-        process = self._process
-        assert process.stdin is not None and process.stdout is not None
-        answer: bytes | None = None
-        try:
-            send(process.stdin, Task(os.fsencode(planned.path)))  # type: ignore[arg-type]
-            while (answer := receive(process.stdout)) is not None:  # type: ignore[arg-type]
-                reply = msgspec.msgpack.decode(answer, type=Reply)
-                self._pass_on(planned, reply)
-                if reply.end:
-                    return
-        except OSError:
-            pass
-        self._end_process()
-        if not self._stopping:
-            cause = f"exit code {process.returncode}"
-            self._pass_on(planned, Reply(end=True, error=f"its worker crashed ({cause})"))
-
-    def _pass_on(self, planned: Planned | None, reply: Reply) -> None:
-        while not self._stopping:
-            try:
-                self._answers.put((planned, reply), timeout=0.2)
-                return
-            except queue.Full:
-                continue
-
-    def _end_process(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            for stream in (self._process.stdin, self._process.stdout):
-                if stream is not None:
-                    try:
-                        stream.close()
-                    except BrokenPipeError:
-                        pass
-            self._process = None
-
-    def stop(self) -> None:
-        """Ends process and thread, now."""
-        self._stopping = True
-        process = self._process
-        if process is not None:
-            process.kill()
-        self._thread.join(timeout=10)
-
-
-def worker_count(asked: int | None, kind: str) -> int:
-    """Worker processes for a kind of model: one per core for taggers, as memory allows.
-
-    A generator uses all cores by itself and holds gigabytes: it is given one worker.
-    """
-    if asked is not None:
-        return asked
-    if kind != "tagger":
-        return 1
-    return max(1, min(cores(), _free_memory() // WORKER_MEMORY))
-
-
-def _free_memory() -> int:
-    """Bytes that may still be taken; where the system does not tell, plenty."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as stream:
-            for line in stream:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return 1 << 40

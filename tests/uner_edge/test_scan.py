@@ -18,7 +18,7 @@ import pytest
 
 from benchmarks.corpus import RENDERERS, story
 from uner_edge.errors import StoreError
-from uner_edge.store import MIGRATIONS, locked, opened_store
+from uner_edge.store_file import MIGRATIONS, locked, opened_store
 
 ROOT = Path(__file__).parents[2]
 TYPES = ("--types", "person, location")

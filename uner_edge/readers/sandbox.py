@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from uner_edge.document import Document, Unreadable
-from uner_edge.pipes import receive, send
+from uner_edge.pipes import end, receive, send
 from uner_edge.readers.parts import ReadOptions
 from uner_edge.readers.worker import Reply, Request
 
@@ -85,14 +85,7 @@ class Sandbox:
     def close(self) -> None:
         """Ends the process, if there is one."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            for stream in (self._process.stdin, self._process.stdout):
-                if stream is not None:
-                    try:
-                        stream.close()
-                    except BrokenPipeError:
-                        pass
+            end(self._process)
             self._process = None
 
     def __enter__(self) -> Sandbox:
