@@ -99,11 +99,14 @@ def plan(
     below = [os.fsencode(os.path.join(root, "")) for root in roots] + [
         os.fsencode(root) for root in roots
     ]
+    # A folder that cannot be looked into (a disk that is not mounted) says nothing about its files.
+    closed = tuple(os.fsencode(os.path.join(problem.path, "")) for problem in made.unreadable)
     made.gone = [
         file
         for raw, file in known.items()
         if raw not in seen
         and file.state != "deleted"
+        and not raw.startswith(closed)
         and any(raw == root or raw.startswith(root) for root in below)
     ]
     return made
@@ -140,8 +143,7 @@ def carry_out(
     for known in made.back:
         store.mark_present(known)
     for problem in made.unreadable:
-        file = store.begin(os.fsencode(problem.path), 0)
-        store.finish(file, None, "failed", problem.reason)
+        store.fail(os.fsencode(problem.path), problem.reason)
         yield Event(problem.path, 0, 0, "failed", problem.reason)
     for planned in made.reuse:
         if stopped():

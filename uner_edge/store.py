@@ -109,6 +109,12 @@ class Store:
                 (sha256, state, error, file),
             )
 
+    def fail(self, raw: bytes, error: str) -> None:
+        """A file that cannot be looked at now; what was found in it before is only set aside."""
+        with self.writing():
+            rows = self._all("SELECT id FROM files WHERE raw = ?", (raw,))
+            self.finish(rows[0][0] if rows else self.begin(raw, 0), None, "failed", error)
+
     def reuse(self, source: Known, raw: bytes, size: int) -> int:
         """Gives a file the results of one with the same content; how many entities."""
         with self.writing():

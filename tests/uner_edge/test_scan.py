@@ -74,6 +74,8 @@ def test_a_second_scan_reads_only_what_changed(tmp_path: Path) -> None:
     shutil.copy(folder / "002.txt", folder / "copied.txt")
     (folder / "003.txt").unlink()
     (folder / "004.txt").touch()
+    # Clocks go backwards, and dates are copied along: only the content counts.
+    os.utime(folder / "000.txt", (0, 0))
     shown = uner("scan", folder, *TYPES, "--store", store, "--dry-run").stdout
     assert [line.split()[0] for line in shown.splitlines()] == [
         "search", "reuse", "reuse", "gone", "gone",
@@ -207,6 +209,35 @@ def test_a_store_that_is_none_is_refused(tmp_path: Path) -> None:
         assert done.returncode == 1
         assert reason in done.stderr
     assert text.read_text("utf-8").startswith("not a database")
+
+
+def test_files_of_a_folder_that_is_not_there_are_not_forgotten(tmp_path: Path) -> None:
+    folder, store = many_files(tmp_path / "in", 3), tmp_path / "a.uner"
+    other = many_files(tmp_path / "other", 1)
+    uner("scan", folder, other, *TYPES, "--store", store)
+    before = [row for row in content(store) if row[0].startswith(os.fsencode(folder))]
+    folder.rename(tmp_path / "unmounted")
+    done = uner("scan", folder, other, *TYPES, "--store", store)
+    assert done.returncode == 1
+    assert "does not exist" in done.stderr
+    (tmp_path / "unmounted").rename(folder)
+    assert uner("scan", folder, other, *TYPES, "--store", store).returncode == 0
+    after = [row for row in content(store) if row[0].startswith(os.fsencode(folder) + b"/")]
+    assert after == before
+
+
+def test_a_store_of_an_older_version_is_brought_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.uner"
+    with opened_store(path, create=True) as store:
+        store.finish(store.begin(b"a.txt", 1), "00", "done", None)
+    newer = (*MIGRATIONS, "ALTER TABLE files ADD COLUMN note TEXT DEFAULT 'new'")
+    monkeypatch.setattr("uner_edge.store_file.MIGRATIONS", newer)
+    for _ in range(2):
+        with opened_store(path) as store:
+            assert store.rows("SELECT path, note FROM files") == [("a.txt", "new")]
+            assert store.rows("PRAGMA user_version") == [(len(newer),)]
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
