@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from playwright.sync_api import sync_playwright
+
+from tui.app import UnerApp
+from uner_edge.settings import Settings
+from uner_edge.types import TypeSet
 
 HERE = Path(__file__).parent
 SAMPLES = ("discharge-letter.txt", "adverse-event.txt", "abstract.txt", "news.txt")
@@ -32,5 +38,20 @@ def html_output() -> None:
         browser.close()
 
 
+async def terminal_ui() -> None:
+    """The terminal UI with two decisions taken."""
+    types = TypeSet.parse(TYPES)
+    app = UnerApp(["samples"], Settings(), None, types)
+    async with app.run_test(size=(120, 36)) as pilot:
+        while not app.files.files or any(f.state in ("new", "running") for f in app.files.files):
+            await pilot.pause(0.2)
+        await pilot.pause(1)
+        await pilot.press("enter", "down", "a", "r")
+        await pilot.pause(0.5)
+        (HERE / "tui.svg").write_text(app.export_screenshot(title="uner tui samples"), "utf-8")
+
+
 if __name__ == "__main__":
+    os.chdir(HERE.parent)
     html_output()
+    asyncio.run(terminal_ui())

@@ -114,7 +114,7 @@ def extract(
     raise typer.Exit(run_extract(paths, wanted, settings, format, output))
 
 
-for folders_command in (cli_folders.scan, cli_folders.results, cli_folders.redact):
+for folders_command in (cli_folders.scan, cli_folders.results, cli_folders.redact, cli_folders.tui):
     app.command()(folders_command)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -163,6 +164,47 @@ def _positive(given: str, flag: str) -> int:
     if not given.isdecimal() or int(given) < 1:
         raise UsageError(f"{flag} takes auto or a number from 1, not '{given}'")
     return int(given)
+
+
+def tui(
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Folders and files; default: here.")
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(help="Keep results and decisions here. Default: forgotten at the end."),
+    ] = None,
+    types: Types = None,
+    preset: Preset = None,
+    types_file: TypesFile = None,
+    threshold: Threshold = None,
+    model: Model = None,
+    gpu_layers: GpuLayers = None,
+    template: Template = None,
+    recursive: Recursive = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    nested: Nested = None,
+    max_bytes: MaxBytes = None,
+    text_field: TextField = None,
+    config: Config = None,
+) -> None:
+    """Browse, review and correct in the terminal: all by keyboard; F1 shows the keys.
+
+    [bold]uner tui letters/ --preset clinical --store letters.uner[/bold]
+    """
+    try:
+        # By name: the library knows nothing of the application that is built on it.
+        run_tui = import_module("tui.main").run_tui
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"the terminal UI needs {error.name}; pip install 'uner-edge[tui]'"
+        ) from error
+
+    settings = settings_of(locals())
+    given = types is not None or preset is not None or types_file is not None
+    wanted = asked_types(types, preset, types_file) if given else None
+    raise typer.Exit(run_tui(paths or ["."], settings, store, wanted))
 
 
 def redact(

@@ -72,6 +72,16 @@ def find_files(
             yield Found(path, facts.st_size, named=True)
 
 
+def file_of(path: str) -> str | None:
+    """The file that a document's path leads into (``a.zip`` of ``a.zip/b.txt``); None if gone."""
+    while not os.path.isfile(path):
+        parent = os.path.dirname(path)
+        if parent == path:
+            return None
+        path = parent
+    return path
+
+
 def _walk(
     folder: str, selection: Selection, seen: set[tuple[int, int]]
 ) -> Iterator[Found | Unreadable]:

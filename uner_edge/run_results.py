@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from dataclasses import replace
@@ -13,7 +12,7 @@ from rich.table import Table
 
 from uner_edge.document import Result
 from uner_edge.errors import ExitCode, StoreError, UsageError
-from uner_edge.files import Found
+from uner_edge.files import Found, file_of
 from uner_edge.readers import Limits, ReadOptions, read_documents
 from uner_edge.settings import Settings
 from uner_edge.store import Store
@@ -102,10 +101,8 @@ def run_export(
 
 def _with_text(result: Result, settings: Settings) -> Result:
     """The result with the text of its document, if that is still what was scanned."""
-    path = result.path
-    while path and not os.path.isfile(path):
-        path = os.path.dirname(path)
-    if path:
+    path = file_of(result.path)
+    if path is not None:
         sources = read_documents(
             [Found(path, 0, named=True)],
             [],

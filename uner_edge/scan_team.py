@@ -62,13 +62,11 @@ class Worker:
             send(self._process.stdin, self._setup)  # type: ignore[arg-type]
             if receive(self._process.stdout) is not None:  # type: ignore[arg-type]
                 # What it says from now on is of no interest, and must not fill the pipe.
-                assert self._process.stderr is not None
-                threading.Thread(target=self._process.stderr.read, daemon=True).start()
+                threading.Thread(target=_drain, args=(self._process,), daemon=True).start()
                 return None
         except OSError:
             pass
-        assert self._process.stderr is not None
-        said = self._process.stderr.read().decode("utf-8", "replace").strip().splitlines()
+        said = _drain(self._process).decode("utf-8", "replace").strip().splitlines()
         self._end_process()
         return f"a worker cannot be started: {said[-1] if said else 'it ended without a word'}"
 
@@ -111,6 +109,13 @@ class Worker:
         if process is not None:
             process.kill()
         self._thread.join(timeout=10)
+
+
+def _drain(process: subprocess.Popen[bytes]) -> bytes:
+    """All that a process says on stderr until it ends."""
+    assert process.stderr is not None
+    with process.stderr:
+        return process.stderr.read()
 
 
 def worker_count(asked: int | None, kind: str) -> int:

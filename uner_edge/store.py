@@ -66,7 +66,7 @@ class Store:
             path = printable_path(os.fsdecode(raw))
             cursor = self.database.execute(
                 "INSERT INTO files VALUES (NULL, ?, ?, NULL, ?, 'reading', NULL, ?)",
-                (raw, path, size, _now()),
+                (raw, path, size, now()),
             )
         assert cursor.lastrowid is not None
         return cursor.lastrowid
@@ -283,7 +283,8 @@ class Store:
             raise StoreError(f"{self.path}: {error}") from error
 
 
-def _now() -> str:
+def now() -> str:
+    """The time, in UTC, for people to read: nothing depends on it."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 

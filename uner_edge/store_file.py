@@ -61,6 +61,18 @@ MIGRATIONS = (
         FROM entities JOIN documents ON documents.id = document JOIN files ON files.id = file
         WHERE files.state = 'done';
     """,
+    """
+    -- By content, so that decisions outlive a new scan, a rename and a copy.
+    CREATE TABLE decisions (
+        sha256 TEXT NOT NULL,
+        start INTEGER NOT NULL, "end" INTEGER NOT NULL,
+        type TEXT NOT NULL, text TEXT NOT NULL,
+        verdict TEXT NOT NULL,     -- accepted, rejected, added
+        decided TEXT NOT NULL,
+        PRIMARY KEY (sha256, start, "end", type)
+    );
+    CREATE TABLE reviewed (sha256 TEXT PRIMARY KEY, decided TEXT NOT NULL);
+    """,
 )
 
 

@@ -332,6 +332,7 @@ def test_results_are_listed_counted_searched_and_exported(tmp_path: Path) -> Non
     ]
     assert as_rows[0] == as_rows[1]
     (folder / "000.txt").write_text("Other text.", "utf-8")
+    (folder / "001.txt").unlink()
     done = uner("results", store, "--export", "conll", "-o", tmp_path / "a.conll")
     assert done.returncode == 1
     assert "not there as it was scanned" in done.stderr

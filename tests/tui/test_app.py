@@ -1,0 +1,311 @@
+"""The application driven by keys, on a store whose results are known."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tui.app import UnerApp, moved
+from tui.dialogs import HelpScreen, TypesDialog
+from tui.document_view import PART, wrapped
+from uner_edge.document import Entity, Result
+from uner_edge.labelled import read_labelled
+from uner_edge.model_files import load_manifest
+from uner_edge.readers import Limits, ReadOptions, read_one
+from uner_edge.settings import Settings
+from uner_edge.store import Question
+from uner_edge.store_file import opened_store
+from uner_edge.types import TypeSet
+
+TEXTS = {
+    "a.txt": "Zoë Łuk met Ana Marija in Tromsø.\n\nAna Marija took Imatinib on Monday.\n",
+    "b.txt": "Nothing but Zoë Łuk.\n",
+    "c.txt": "Tromsø again.\n",
+}
+FOUND = {
+    "a.txt": [("Zoë Łuk", 0, "person", 0.9), ("Ana Marija", 0, "person", 0.4),
+              ("Tromsø", 0, "location", 0.8), ("Ana Marija", 1, "location", 0.3),
+              ("Imatinib", 0, "drug", 0.25)],
+    "b.txt": [("Zoë Łuk", 0, "person", 0.7)],
+    "c.txt": [("Tromsø", 0, "location", 0.6)],
+}  # fmt: skip
+TYPES = ("person", "location", "drug")
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> tuple[Path, Path]:
+    """A folder, and a store with what was found in it."""
+    folder, store_path = tmp_path / "in", tmp_path / "a.uner"
+    folder.mkdir()
+    manifest = load_manifest(Settings().model)
+    question = Question(
+        manifest.label, tuple((t, None) for t in TYPES), min(0.2, manifest.threshold),
+        False, "all", (),
+    )  # fmt: skip
+    with opened_store(store_path, create=True) as store:
+        store.ask(question)
+        for name, text in TEXTS.items():
+            path = folder / name
+            path.write_text(text, "utf-8")
+            document = read_one(str(path), ReadOptions(), Limits())
+            entities = []
+            for mention, nth, kind, score in FOUND[name]:
+                at = text.index(mention)
+                for _ in range(nth):
+                    at = text.index(mention, at + 1)
+                entities.append(Entity(at, at + len(mention), kind, mention, score))
+            file = store.begin(str(path).encode(), document.size)
+            result = Result(
+                "", document.sha256, "utf-8", len(text), len(text), tuple(entities), "", TYPES,
+                0.0, format="text",
+            )  # fmt: skip
+            store.complete(file, "", result)
+            store.finish(file, document.sha256, "done", None)
+    return folder, store_path
+
+
+Flow = Callable[[UnerApp, Pilot[int]], Awaitable[None]]
+
+
+def drive(library: tuple[Path, Path], flow: Flow, size: tuple[int, int] = (110, 34)) -> None:
+    """Runs a flow; what a worker does is waited for by its effect."""
+
+    async def run() -> None:
+        app = UnerApp([str(library[0])], Settings(), library[1])
+        async with app.run_test(size=size) as pilot:
+            await until(pilot, lambda: app.view.text == TEXTS["a.txt"])
+            await flow(app, pilot)
+
+    asyncio.run(run())
+
+
+async def until(pilot: Pilot[int], holds: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if holds():
+            return
+        await pilot.pause(0.02)
+    raise AssertionError("never came true")
+
+
+def listed(app: UnerApp) -> list[tuple[str, str]]:
+    return [(e.text, e.type) for e, _ in app.entities.rows]
+
+
+def verdicts(app: UnerApp) -> dict[tuple[str, str], str | None]:
+    return {(e.text, e.type): verdict for e, verdict in app.entities.rows}
+
+
+def test_earlier_results_open_at_once_and_the_document_follows(library: tuple[Path, Path]) -> None:
+    async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
+        assert [(f.state, f.entities) for f in app.files.files] == [
+            ("done", 5), ("done", 1), ("done", 1),
+        ]  # fmt: skip
+        await pilot.press("down")
+        await until(pilot, lambda: app.view.text == TEXTS["b.txt"])
+        assert listed(app) == [("Zoë Łuk", "person")]
+
+    drive(library, flow)
+
+
+def test_threshold_type_text_and_order_filter_without_a_new_run(
+    library: tuple[Path, Path],
+) -> None:
+    async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
+        shown = len(app.entities.rows)
+        await pilot.press(*["minus"] * 4)
+        assert len(app.entities.rows) == 5 > shown
+        await pilot.press(*["plus"] * 10)
+        assert listed(app) == [("Zoë Łuk", "person"), ("Tromsø", "location")]
+        await pilot.press(*["minus"] * 10)
+        await pilot.press("o")
+        assert listed(app)[:2] == [("Zoë Łuk", "person"), ("Tromsø", "location")]
+        await pilot.press("o", "o", "o", "y", "down", "down", "enter")
+        await until(pilot, lambda: app.entities.type == "location")
+        assert listed(app) == [("Tromsø", "location"), ("Ana Marija", "location")]
+        await pilot.press("y", "enter")
+        await until(pilot, lambda: app.entities.type is None)
+        await pilot.press("slash", *"zoë", "enter")
+        await until(pilot, lambda: listed(app) == [("Zoë Łuk", "person")])
+
+    drive(library, flow)
+
+
+def test_decisions_are_stored_at_once_and_taken_back(library: tuple[Path, Path]) -> None:
+    async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
+        await pilot.press(*["minus"] * 4, "enter", "home", "a", "r")
+        assert verdicts(app)["Zoë Łuk", "person"] == "accepted"
+        assert verdicts(app)["Ana Marija", "person"] == "rejected"
+        with opened_store(library[1]) as other:
+            rows = other.rows("SELECT text, verdict FROM decisions ORDER BY text")
+        assert rows == [("Ana Marija", "rejected"), ("Zoë Łuk", "accepted")]
+        await pilot.press("u")
+        assert verdicts(app)["Ana Marija", "person"] is None
+        await pilot.press("u", "U", "U")
+        assert verdicts(app)["Ana Marija", "person"] == "rejected"
+
+    drive(library, flow)
+
+
+def test_type_and_borders_are_corrected_and_missed_ones_added(
+    library: tuple[Path, Path],
+) -> None:
+    async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
+        await pilot.press(*["minus"] * 4, "enter", "end")
+        assert app.entities.chosen is not None and app.entities.chosen.text == "Imatinib"
+        await pilot.press("e", "down", "enter")
+        await until(pilot, lambda: verdicts(app).get(("Imatinib", "location")) == "added")
+        assert verdicts(app)["Imatinib", "drug"] == "rejected"
+        await pilot.press("greater_than_sign")
+        assert verdicts(app)["Imatinib on", "location"] == "added"
+        assert ("Imatinib", "location") not in verdicts(app)
+        await pilot.press("i", *"Monday", "enter")
+        await until(pilot, lambda: type(app.screen).__name__ == "ChoiceDialog")
+        await pilot.press("enter")
+        await until(pilot, lambda: verdicts(app).get(("Monday", "person")) == "added")
+        await pilot.press("r")
+        assert ("Monday", "person") not in verdicts(app)
+
+    drive(library, flow)
+
+
+def test_all_equal_mentions_and_the_next_uncertain_one(library: tuple[Path, Path]) -> None:
+    async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
+        await pilot.press(*["minus"] * 4, "enter", "home", "A")
+        assert verdicts(app)["Zoë Łuk", "person"] == "accepted"
+        await pilot.press("n")
+        assert app.entities.chosen is not None
+        assert app.entities.chosen.text == "Imatinib"  # .25, nearest to the threshold
+        await pilot.press("home", "down", "w")
+        assert app.entities.chosen.type == "location"
+
+    drive(library, flow)
+
+
+def test_reviewed_files_are_left_and_exported_as_data(
+    library: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out, page = tmp_path / "reviewed.jsonl", tmp_path / "all.csv"
+
+    async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
+        await pilot.press("enter", "home", "r", "space")
+        await until(pilot, lambda: app.view.text == TEXTS["b.txt"])
+        assert app.files.files[0].state == "reviewed"
+        assert app.export_now("reviewed", out) == 1
+        assert app.export_now("csv", page) == 3
+
+    drive(library, flow)
+    (row,) = read_labelled(out)
+    assert row.text == TEXTS["a.txt"]
+    assert ("Zoë Łuk", "person") not in [(row.text[e.start : e.end], e.type) for e in row.entities]
+    assert json.loads(out.read_text("utf-8"))["types"] == list(TYPES)
+    with page.open(encoding="utf-8", newline="") as stream:
+        assert "Zoë Łuk" not in [r["text"] for r in csv.DictReader(stream) if "a.txt" in r["path"]]
+
+
+def test_dialogs_open_explain_and_close(library: tuple[Path, Path]) -> None:
+    async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        await pilot.press("escape", "t")
+        await until(pilot, lambda: isinstance(app.screen, TypesDialog))
+        await pilot.press(*"person, person")
+        problem = app.screen.query_one("#problem")
+        await until(pilot, lambda: "twice" in str(problem.render()))
+        await pilot.press("escape", "m")
+        await until(pilot, lambda: type(app.screen).__name__ == "ModelsDialog")
+        await pilot.press("escape", "x")
+        await until(pilot, lambda: type(app.screen).__name__ == "ExportDialog")
+        await pilot.press("escape")
+
+    drive(library, flow)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (20, 5), (200, 60)])
+def test_any_size_of_terminal_will_do(library: tuple[Path, Path], size: tuple[int, int]) -> None:
+    async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
+        await pilot.press("enter", "down", "a", "up")
+        await pilot.resize_terminal(110, 34)
+        await pilot.resize_terminal(*size)
+        await pilot.press("f1", "escape")
+        assert verdicts(app)
+
+    drive(library, flow, size)
+
+
+def test_a_file_that_is_gone_or_changed_is_said_and_nothing_lost(
+    library: tuple[Path, Path],
+) -> None:
+    async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
+        (library[0] / "b.txt").unlink()
+        (library[0] / "c.txt").write_text("Other.", "utf-8")
+        await pilot.press("down")
+        await until(pilot, lambda: "not there any more" in app.view.text)
+        await pilot.press("down")
+        await until(pilot, lambda: "has changed since" in app.view.text)
+
+    drive(library, flow)
+
+
+@pytest.mark.slow
+def test_from_nothing_to_entities_with_the_shipped_model(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.txt").write_text("Maria Jensen lives in Copenhagen.", "utf-8")
+
+    async def run() -> None:
+        types = TypeSet.parse("person, location")
+        app = UnerApp([str(folder)], Settings(), None, types)
+        private = app.session.store_path.parent
+        async with app.run_test(size=(100, 30)) as pilot:
+            await until(pilot, lambda: len(app.entities.rows) == 2)
+            assert listed(app) == [("Maria Jensen", "person"), ("Copenhagen", "location")]
+            await until(pilot, lambda: not app._scanning)
+            (folder / "b.txt").write_text("Zoë Łuk lives in Tromsø.", "utf-8")
+            await pilot.press("s")
+            await until(pilot, lambda: [f.state for f in app.files.files] == ["done", "done"])
+        assert not private.exists()
+
+    asyncio.run(run())
+
+
+def test_moving_borders_word_by_word() -> None:
+    text = "He met Ana Marija, twice."
+    ana = Entity(7, 10, "person", "Ana", 0.5)
+    for side, by, wanted in (
+        ("end", 1, "Ana Marija"), ("start", -1, "met Ana"), ("end", -1, None), ("start", 1, None),
+    ):  # fmt: skip
+        new = moved(text, ana, side, by)
+        assert (new.text if new else None) == wanted
+        assert new is None or text[new.start : new.end] == new.text
+
+
+@pytest.mark.parametrize("width", [8, 20, 80])
+@pytest.mark.parametrize(
+    "text",
+    ["", "a\n\nb", "long words " * 30, "x" * 300, "中文字" * 40, "a\tb\r\nc", "👩‍👩‍👧 family"],
+)
+def test_wrapping_shows_every_character_once(text: str, width: int) -> None:
+    lines = list(wrapped(text, 0, len(text), width))
+    assert "".join(text[a:b] for a, b in lines) == text.replace("\n", "")
+    assert all(a <= b for a, b in lines)
+
+
+def test_a_long_document_opens_part_by_part(library: tuple[Path, Path]) -> None:
+    long = "Ana Marija. " * (PART // 6)
+    (library[0] / "c.txt").write_text(long, "utf-8")
+
+    async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
+        app.view.show(long)
+        assert app.view.parts == (1, 2)
+        app.view.show_place(len(long) - 5)
+        assert app.view.parts == (2, 2)
+        app.view.action_part(-1)
+        assert app.view.parts == (1, 2)
+
+    drive(library, flow)

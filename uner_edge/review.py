@@ -1,0 +1,171 @@
+"""A person's decisions on what was found, kept in the store, and the data they become."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from uner_edge.document import Entity
+from uner_edge.store import Store, now
+
+Verdict = Literal["accepted", "rejected", "added"]
+
+Key = tuple[int, int, str]
+"""Start, end and type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one decision changed, so that it can be undone."""
+
+    sha256: str
+    before: tuple[tuple[Key, str, Verdict | None], ...]
+    """Key, text and verdict (None: there was none) of every span concerned."""
+    after: tuple[tuple[Key, str, Verdict | None], ...]
+
+
+class Reviews:
+    """Decisions on spans of documents; each is in the store when its method returns."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._done: list[Change] = []
+        self._undone: list[Change] = []
+
+    def of(self, sha256: str) -> dict[Key, tuple[str, Verdict]]:
+        """A document's decisions: text and verdict."""
+        rows: list[Any] = self._store.rows(
+            'SELECT start, "end", type, text, verdict FROM decisions WHERE sha256 = ?', (sha256,)
+        )
+        return {(start, end, kind): (text, verdict) for start, end, kind, text, verdict in rows}
+
+    def accept(self, sha256: str, entities: Sequence[Entity]) -> None:
+        """They are right."""
+        self._decide(sha256, [(_key(e), e.text, "accepted") for e in entities])
+
+    def reject(self, sha256: str, entities: Sequence[Entity]) -> None:
+        """They are wrong; one that a person had added is forgotten."""
+        known = self.of(sha256)
+        after: list[tuple[Key, str, Verdict | None]] = []
+        for entity in entities:
+            forget = _verdict(known, entity) == "added"
+            after.append((_key(entity), entity.text, None if forget else "rejected"))
+        self._decide(sha256, after)
+
+    def add(self, sha256: str, entity: Entity) -> None:
+        """A span that was missed."""
+        self._decide(sha256, [(_key(entity), entity.text, "added")])
+
+    def change(self, sha256: str, old: Entity, new: Entity) -> None:
+        """Another type or other borders: the old span is wrong, the new one right."""
+        was_added = _verdict(self.of(sha256), old) == "added"
+        self._decide(
+            sha256,
+            [
+                (_key(old), old.text, None if was_added else "rejected"),
+                (_key(new), new.text, "added"),
+            ],
+        )
+
+    def undo(self) -> Change | None:
+        """Takes the last decision back; None if there is none."""
+        if not self._done:
+            return None
+        change = self._done.pop()
+        self._write(change.sha256, change.before)
+        self._undone.append(change)
+        return change
+
+    def redo(self) -> Change | None:
+        """Decides again what was taken back last."""
+        if not self._undone:
+            return None
+        change = self._undone.pop()
+        self._write(change.sha256, change.after)
+        self._done.append(change)
+        return change
+
+    def mark(self, sha256: str, reviewed: bool) -> None:
+        """A document is reviewed: what is not rejected in it is right, and nothing is missing."""
+        with self._store.writing():
+            if reviewed:
+                self._store.database.execute(
+                    "INSERT OR REPLACE INTO reviewed VALUES (?, ?)", (sha256, now())
+                )
+            else:
+                self._store.database.execute("DELETE FROM reviewed WHERE sha256 = ?", (sha256,))
+
+    def reviewed(self) -> set[str]:
+        """Documents that are reviewed, by content."""
+        rows: list[Any] = self._store.rows("SELECT sha256 FROM reviewed")
+        return {sha for (sha,) in rows}
+
+    def _decide(self, sha256: str, after: Sequence[tuple[Key, str, Verdict | None]]) -> None:
+        known = self.of(sha256)
+        before = tuple(
+            (key, text, known[key][1] if key in known else None) for key, text, _ in after
+        )
+        change = Change(sha256, before, tuple(after))
+        self._write(sha256, change.after)
+        self._done.append(change)
+        self._undone.clear()
+
+    def _write(self, sha256: str, rows: Iterable[tuple[Key, str, Verdict | None]]) -> None:
+        with self._store.writing():
+            for (start, end, kind), text, verdict in rows:
+                self._store.database.execute(
+                    'DELETE FROM decisions WHERE sha256 = ? AND start = ? AND "end" = ?'
+                    " AND type = ?",
+                    (sha256, start, end, kind),
+                )
+                if verdict is not None:
+                    self._store.database.execute(
+                        "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?)",
+                        (sha256, start, end, kind, text, verdict, now()),
+                    )
+
+
+def decided(
+    entities: Sequence[Entity], decisions: dict[Key, tuple[str, Verdict]]
+) -> list[tuple[Entity, Verdict | None]]:
+    """What was found and what was added, in text order, each with its verdict."""
+    found = [(e, _verdict(decisions, e)) for e in entities]
+    there = {_key(e) for e in entities}
+    added: list[tuple[Entity, Verdict | None]] = [
+        (Entity(start, end, kind, text), verdict)
+        for (start, end, kind), (text, verdict) in decisions.items()
+        if verdict == "added" and (start, end, kind) not in there
+    ]
+    return sorted([*found, *added], key=lambda pair: (pair[0].start, -pair[0].end, pair[0].type))
+
+
+def labelled_row(
+    name: str,
+    text: str,
+    entities: Sequence[tuple[Entity, Verdict | None]],
+    types: Sequence[str],
+) -> dict[str, Any]:
+    """A reviewed document as a row of labelled data (``labelled.py``).
+
+    All asked types are listed, so that what was rejected, like everything not marked, teaches that
+    nothing of the type is there.
+    """
+    kept = [e for e, verdict in entities if verdict != "rejected"]
+    return {
+        "id": name,
+        "dataset": "reviewed",
+        "domain": "own",
+        "text": text,
+        "entities": [{"start": e.start, "end": e.end, "type": e.type} for e in kept],
+        "types": list(types),
+    }
+
+
+def _verdict(decisions: dict[Key, tuple[str, Verdict]], entity: Entity) -> Verdict | None:
+    known = decisions.get(_key(entity))
+    return None if known is None else known[1]
+
+
+def _key(entity: Entity) -> Key:
+    return (entity.start, entity.end, entity.type)
