@@ -202,6 +202,13 @@ def test_json_changes_in_its_strings_alone() -> None:
     )
 
 
+def test_a_name_in_the_name_of_a_field_is_a_leak(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"Imatinib": "helped Zoë Łuk, Imatinib did"}', "utf-8")
+    outcome, _ = run([path], tmp_path / "out", redactor())
+    assert [(leak.type, leak.text) for leak in outcome.leaks] == [("known", "Imatinib")]
+
+
 def test_csv_cells_are_whole_texts() -> None:
     content = b'name;note\r\n"Jensen; ""Bo""";of Odense\r\n'
     changed = rewrite_csv(content, replacing(**{'Jensen; "Bo"': "person", "Odense": "city"}))

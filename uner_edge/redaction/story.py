@@ -16,6 +16,7 @@ from uner_edge.extract import find_entities
 from uner_edge.readers import Limits, ReadOptions
 from uner_edge.readers.reading import find_format, read_content
 from uner_edge.readers.sandbox import Sandbox
+from uner_edge.readers.text import decode
 from uner_edge.redaction.replacements import MASK, Replacements, cuts_a_word
 from uner_edge.redaction.rewrite import REWRITERS, rewrite_text
 from uner_edge.resolve import resolve
@@ -155,6 +156,8 @@ class Redactor:
 
             texts += texts_of(content)
         format = "text" if source.as_text else source.format
+        if format in ("json", "jsonl"):  # names of fields are kept, but may tell something, too
+            texts.append((decode(content) or ("",))[0])
         originals = ["\n\n".join(source.texts)] if source.as_text else source.texts
         documents = list(self._documents(content, str(written.path), format))
         for document, original in zip_longest(documents, originals):
