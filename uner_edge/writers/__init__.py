@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -138,7 +140,10 @@ def format_for(output: Path) -> str | None:
 
 @contextmanager
 def opened_writer(name: str, output: Path | None, stdout: TextIO) -> Iterator[Writer]:
-    """A writer of the format, closed at the end.
+    """A writer of the format, closed at the end, whatever ends the run.
+
+    A format that goes to a file is written beside it and takes its name when it is complete: an
+    accident leaves what was there before.
 
     Args:
         output: None: to ``stdout``.
@@ -147,30 +152,53 @@ def opened_writer(name: str, output: Path | None, stdout: TextIO) -> Iterator[Wr
         UsageError: The target cannot be written, or the format's library is missing.
     """
     format = FORMATS[name]
+    opener = _opener(name)
+    if output is None:
+        if format.target != "stream":
+            raise UsageError(f"{name} makes a {format.target}; say where with -o")
+        yield from _closing(opener(stdout))
+        return
+    with ExitStack() as stack:
+        try:
+            target: TextIO | Path = output
+            if format.target == "stream":
+                target = stack.enter_context(output.open("w", encoding="utf-8", newline=""))
+            elif format.target == "file":
+                target = stack.enter_context(_replacing(output))
+            writer = opener(target)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise UsageError(f"{output}: cannot be written: {reason}") from error
+        yield from _closing(writer)
+
+
+def _opener(name: str) -> Callable[[Any], Writer]:
+    format = FORMATS[name]
     try:
         opener: Callable[[Any], Writer] = getattr(
             import_module(f"uner_edge.writers.{format.module}"), format.opener
         )
     except ModuleNotFoundError as error:
+        if format.extra is None:
+            raise
         raise UsageError(
             f"{name} needs {error.name}; pip install 'uner-edge[{format.extra}]'"
         ) from error
-    if format.target != "stream" and output is None:
-        raise UsageError(f"{name} makes a {format.target}; say where with -o")
+    return opener
+
+
+@contextmanager
+def _replacing(output: Path) -> Iterator[Path]:
+    """A file to write, which replaces ``output`` unless an error ends the block."""
+    if output.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    partial = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        if output is None:
-            yield from _closing(opener(stdout))
-        elif format.target == "stream":
-            with output.open("w", encoding="utf-8", newline="") as stream:
-                yield from _closing(opener(stream))
-        else:
-            yield from _closing(opener(output))
-    except FileExistsError as error:
-        raise UsageError(f"{output}: exists; {error}") from error
-    except OSError as error:
-        if error.filename is None or output is None or str(output) not in str(error.filename):
-            raise
-        raise UsageError(f"{output}: cannot be written: {error.strerror}") from error
+        partial.write_bytes(b"")
+        yield partial
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _closing(writer: Writer) -> Iterator[Writer]:

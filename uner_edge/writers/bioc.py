@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
+from collections.abc import Callable
 from typing import Any, TextIO
 
 import bioc
@@ -77,22 +79,20 @@ def _document(result: Result, clean: bool) -> Any:
     document.id = text_of(printable_path(result.path))
     document.infons["model"] = text_of(result.model)
     starts = sorted({0, *(s.start for s in result.segments)})
-    bounds = [*starts, len(result.text)]
     told = {s.start: s for s in result.segments}
-    entities = list(enumerate(result.entities, start=1))
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in zip(starts, [*starts[1:], len(result.text)], strict=True):
         passage = bioc.BioCPassage()
         passage.offset, passage.text = start, text_of(result.text[start:end])
         if (segment := told.get(start)) is not None:
             passage.infons |= _where(segment.page, segment.place, text_of)
-        for number, entity in entities:
-            if start <= entity.start < end:
-                passage.add_annotation(_annotation(number, entity, text_of))
         document.add_passage(passage)
+    for number, entity in enumerate(result.entities, start=1):
+        passage = document.passages[bisect_right(starts, entity.start) - 1]
+        passage.add_annotation(_annotation(number, entity, text_of))
     return document
 
 
-def _annotation(number: int, entity: Entity, text_of: Any) -> Any:
+def _annotation(number: int, entity: Entity, text_of: Callable[[str], str]) -> Any:
     annotation = bioc.BioCAnnotation()
     annotation.id, annotation.text = f"T{number}", text_of(entity.text)
     annotation.infons["type"] = entity.type
@@ -103,6 +103,6 @@ def _annotation(number: int, entity: Entity, text_of: Any) -> Any:
     return annotation
 
 
-def _where(page: int | None, place: str | None, text_of: Any) -> dict[str, str]:
+def _where(page: int | None, place: str | None, text_of: Callable[[str], str]) -> dict[str, str]:
     told = {} if page is None else {"page": str(page)}
     return told if place is None else told | {"place": text_of(place)}

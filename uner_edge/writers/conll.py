@@ -24,7 +24,7 @@ class ConllWriter:
             return
         entities = outermost(result.entities)
         lines = ["-DOCSTART-\tO", ""]
-        at, previous_end = 0, 0
+        at, begun, previous_end = 0, -1, 0
         for start, end in tokens(result.text, entities):
             if result.text.count("\n", previous_end, start) > 1:
                 lines.append("")
@@ -32,8 +32,8 @@ class ConllWriter:
                 at += 1
             tag = "O"
             if at < len(entities) and entities[at].start <= start:
-                prefix = "B" if entities[at].start == start else "I"
-                tag = f"{prefix}-{underscored(entities[at].type)}"
+                tag = f"{'I' if begun == at else 'B'}-{underscored(entities[at].type)}"
+                begun = at
             lines.append(f"{result.text[start:end]}\t{tag}")
             previous_end = end
         self._stream.write("\n".join(lines) + "\n\n")

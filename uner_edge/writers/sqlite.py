@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from pathlib import Path
 
@@ -10,6 +9,9 @@ from uner_edge.document import Result
 from uner_edge.writers import printable_path
 
 SCHEMA = """
+-- Nobody reads the file before it is complete, and a crash leaves none: nothing to wait for.
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
 CREATE TABLE documents (
     id INTEGER PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT, format TEXT, encoding TEXT,
     chars INTEGER NOT NULL, chars_read INTEGER NOT NULL, model TEXT NOT NULL,
@@ -28,17 +30,11 @@ CREATE INDEX documents_path ON documents (path);
 
 
 class SqliteWriter:
-    """Writes beside the file it is to be, which it replaces when closed."""
+    """Writes every document as it comes, the indices last."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._partial = path.with_name(f".{path.name}.{os.getpid()}")
-        self._partial.unlink(missing_ok=True)
-        try:
-            self._database = sqlite3.connect(self._partial)
-            self._database.executescript(SCHEMA)
-        except sqlite3.OperationalError as error:
-            raise PermissionError(13, str(error), str(path)) from error
+        self._database = sqlite3.connect(path)
+        self._database.executescript(SCHEMA)
 
     def write(self, result: Result) -> None:
         """A document and its entities; one that could not be read stands there with its error."""
@@ -59,7 +55,6 @@ class SqliteWriter:
             )
 
     def close(self) -> None:
-        """Indices, and the file's name."""
+        """The indices."""
         self._database.executescript(INDICES)
         self._database.close()
-        self._partial.replace(self._path)
