@@ -44,7 +44,7 @@ _NAMED = {
 _TITLED = frozenset({"sec", "app", "boxed-text", "notes", "sub-article", "response", "glossary"})
 _FLOATS = frozenset({"fig", "table-wrap", "supplementary-material"})
 _MOST_PADDING = 1000
-_PUBTATOR = re.compile(r"([\w.-]+)\|([ta])\|(.*)")
+_PUBTATOR = re.compile(r"([^\s|]+)\|([ta])\|(.*)")
 
 
 def read_jats(content: bytes, options: ReadOptions) -> Iterator[Part]:

@@ -46,7 +46,7 @@ _ROOT = re.compile(r"\s*<(?:[\w.-]+:)?([\w.-]+)")
 _MBOX = re.compile(rb"From \S+ +.*\d{4}\r?\n[\w-]+: ")
 _HEADER = re.compile(rb"(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+\r?\n")
 _MAIL_ONLY = re.compile(rb"^(?:from|received|message-id|return-path):", re.I | re.M)
-_PUBTATOR = re.compile(rb"\s*[\w.-]+\|t\|")
+_PUBTATOR = re.compile(rb"\s*[^\s|]{1,100}\|t\|")
 
 
 def identify(head: bytes, name: str) -> str:

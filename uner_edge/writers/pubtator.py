@@ -15,7 +15,8 @@ class PubtatorWriter:
     """Documents by path: the first line as title, the rest as abstract.
 
     The format has one line for each, so every line end and tab inside becomes a blank; offsets
-    stay what they are in the document. In the path, what separates fields becomes an underscore.
+    stay what they are in the document. In the path, all but letters, digits, dots and hyphens
+    becomes an underscore.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -40,7 +41,7 @@ class PubtatorWriter:
 
     def _name(self, path: str) -> str:
         """Never twice the same."""
-        safe = re.sub(r"[\s|]+", "_", printable_path(path))
+        safe = re.sub(r"[^\w.-]+", "_", printable_path(path)).strip("_") or "document"
         name, number = safe, 1
         while name in self._names:
             number += 1

@@ -8,15 +8,11 @@ from typing import Any, TextIO
 import msgspec
 
 from uner_edge.document import Entity, Result
-from uner_edge.writers import printable_path
 from uner_edge.writers.tokens import outermost, tokens
 
 
 class SpacyWriter:
-    """Writes text, tokens and entities; nested ones are a span group ``sc``, as spancat uses it.
-
-    The document's path is the custom attribute ``doc._.path``.
-    """
+    """Writes text, tokens and entities; nested ones are a span group ``sc``, as spancat uses it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -36,7 +32,6 @@ class SpacyWriter:
         }
         if len(flat) < len(result.entities):
             record["spans"] = {"sc": [_span(e) | {"kb_id": ""} for e in result.entities]}
-        record["_"] = {"path": printable_path(result.path)}
         self._stream.write(msgspec.json.encode(record).decode("utf-8") + "\n")
         self._stream.flush()
 
