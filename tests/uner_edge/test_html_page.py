@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.uner_edge.test_formats import FIRST, SECOND, UNREAD, entity, result, written_file
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 HOSTILE = (
     "</script><img src=http://127.0.0.1:9/x onerror=document.title='owned'> & <mark>\r\nend\x07"
@@ -91,8 +91,29 @@ def test_the_score_filters_and_the_counts_follow(page: Page) -> None:
     assert visible(page) == ["Imatinib", "severe\nmuscle cramps", "end"]
     assert page.locator("#types output").first.text_content() == "2"
     assert "3 shown of 5" in page.locator("#total").inner_text()
+    by_document = page.locator("nav output").all_text_contents()
+    assert by_document == ["2", "0", "0", "1"]
     page.locator("#score").fill("0")
     assert "shown" not in page.locator("#total").inner_text()
+
+
+def test_switching_colours_off_moves_no_letter(page: Page) -> None:
+    where = "() => [...document.querySelectorAll('.text')].map(t => {const r = new Range();"
+    where += "r.selectNodeContents(t.lastChild); return [r.getBoundingClientRect().x,"
+    where += "t.clientHeight];})"
+    before = page.evaluate(where)
+    page.get_by_role("button", name="none").click()
+    assert page.evaluate(where) == before
+
+
+def test_a_narrow_screen_and_paper_show_the_text(page: Page) -> None:
+    page.set_viewport_size({"width": 400, "height": 700})
+    legend, article = page.locator("#types"), page.locator("article").first
+    assert legend.bounding_box()["y"] < article.bounding_box()["y"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    page.emulate_media(media="print")
+    assert article.is_visible()
+    assert not page.locator("#least").is_visible()
 
 
 def test_the_keyboard_is_enough(page: Page) -> None:

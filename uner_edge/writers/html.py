@@ -25,7 +25,7 @@ class HtmlWriter:
         self._stream = stream
         self._counts: Counter[str] = Counter()
         self._types: dict[str, int] = {}
-        self._documents: list[tuple[str, int, str | None]] = []
+        self._documents: list[tuple[str, int]] = []
         self._model = ""
         self._entities = 0
         stream.write(
@@ -42,7 +42,7 @@ class HtmlWriter:
         for kind in (*result.types, *(e.type for e in result.entities)):
             self._types.setdefault(kind, len(self._types))
         self._counts.update(e.type for e in result.entities)
-        self._documents.append((printable_path(result.path), len(result.entities), result.error))
+        self._documents.append((printable_path(result.path), len(result.entities)))
         number = len(self._documents)
         self._stream.write(
             f'<article id="d{number}">\n<h2>{escape(printable_path(result.path))}</h2>\n'
@@ -104,7 +104,8 @@ class HtmlWriter:
 
     def close(self) -> None:
         """The legend, the list of documents, and the script."""
-        total = self._counts.total()
+        total, number = self._counts.total(), len(self._documents)
+        documents_read = f"{number:,} document{'' if number == 1 else 's'}"
         legend = "".join(
             f'<label style="--hue:{_hue(index)}"><input type="checkbox" checked'
             f' data-type="{index}"><span class="name">{escape(kind)}</span>'
@@ -113,12 +114,12 @@ class HtmlWriter:
         )
         documents = "".join(
             f'<li><a href="#d{number}">{escape(path)}</a>'
-            f"<output{' class=error' if error else ''}>{count}</output></li>\n"
-            for number, (path, count, error) in enumerate(self._documents, start=1)
+            f'<output data-document="d{number}">{count}</output></li>\n'
+            for number, (path, count) in enumerate(self._documents, start=1)
         )
         self._stream.write(
             f"</main>\n<aside>\n<h1>Entities</h1>\n"
-            f'<p id="total">{total:,} in {len(self._documents):,} documents</p>\n'
+            f'<p id="total">{total:,} in {documents_read}</p>\n'
             '<div class="buttons"><button type="button" id="all">all</button>'
             '<button type="button" id="none">none</button></div>\n'
             f'<fieldset id="types"><legend>Types</legend>\n{legend}</fieldset>\n'
@@ -142,4 +143,4 @@ def _text(text: str) -> str:
 
 def _hue(index: int) -> int:
     """In degrees; neighbours in the list are far apart on the colour wheel (golden angle)."""
-    return round(205 + index * 137.508) % 360
+    return round(250 + index * 137.508) % 360
