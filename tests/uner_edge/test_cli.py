@@ -266,6 +266,20 @@ def test_models_and_presets_are_shown() -> None:
     assert all(row["definition"] for row in types)
 
 
+def test_formats_are_shown_and_written(tmp_path: Path) -> None:
+    rows = json.loads(uner("formats", "--json").stdout)
+    assert {"html", "parquet", "brat", "bioc-xml"} <= {row["format"] for row in rows}
+    assert all(row["what"] for row in rows)
+    for row in rows:
+        ending = row["-o ending"].split()
+        if not ending:
+            continue
+        out = tmp_path / f"found{ending[0]}"
+        done = uner("extract", "-", *TYPES, "-o", out, stdin="Zoë Łuk lives in Łódź.".encode())
+        assert done.returncode == ExitCode.FINE, done.stderr
+        assert "Łódź".encode() in out.read_bytes() or row["format"] == "parquet"
+
+
 def test_settings_come_from_file_environment_and_flags(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text("threshold = 0.999\n", "utf-8")

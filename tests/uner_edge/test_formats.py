@@ -9,6 +9,8 @@ import sqlite3
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import unquote
 
 import bioc.biocjson
 import bioc.biocxml
@@ -168,6 +170,7 @@ def test_bioc_has_a_passage_for_every_segment() -> None:
         {"page": "1"},
         {"page": "2", "place": "section End"},
     ]
+    bioc.validate(bioc.biocxml.loads(written("bioc-xml", FIRST, SECOND)))
     assert document.id == "letters/Zoë.txt"
     assert bioc_text(empty) == "Nothing here."
 
@@ -209,6 +212,33 @@ def test_brat_is_read_back(tmp_path: Path) -> None:
 
 
 @given(found())
+def test_brat_is_read_back_whatever_the_text(wrote: Result) -> None:
+    """By the reference reader and with translated line ends, which must move nothing."""
+    with TemporaryDirectory() as name:
+        folder = written_file("brat", Path(name) / "out", wrote)
+        text = (folder / "a.txt").read_text("utf-8")
+        with (folder / "a.ann").open(encoding="utf-8") as stream:
+            document = bioc.brat.load_ann(stream)
+        types = (folder / "annotation.conf").read_text("utf-8").split("\n\n")[0]
+    assert wrote.text is not None
+    assert types == "[entities]\ndrug\nadverse_event\ndose"
+    assert text == wrote.text.replace("\r\n", " \n").replace("\r", "\n")
+    separators = set("\t\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
+    for read, entity in zip(document.entities, wrote.entities, strict=True):
+        fragments = sorted((i.begin, i.end) for i in read.locations)
+        assert (fragments[0][0], fragments[-1][1]) == (entity.start, entity.end)
+        pieces = [text[start:end] for start, end in fragments]
+        assert read.text == " ".join(pieces)
+        assert "".join(pieces) == "".join(c for c in entity.text if c not in separators)
+
+
+def test_brat_files_have_names_of_their_own_that_a_disk_can_hold(tmp_path: Path) -> None:
+    paths = ["文" * 90 + "/" + "書" * 90 + ".txt", "a/b.txt", "A_b.txt", "...", "a_b.txt"]
+    folder = written_file("brat", tmp_path / "out", *(result("Hm.", (), p) for p in paths))
+    assert len(list(folder.glob("*.txt"))) == len(list(folder.glob("*.ann"))) == len(paths)
+
+
+@given(found())
 def test_spacy_reads_text_and_entities(wrote: Result) -> None:
     doc = Doc(spacy.blank("en").vocab).from_json(json.loads(written("spacy", wrote)))
     assert doc.text == wrote.text
@@ -220,9 +250,10 @@ def test_spacy_reads_text_and_entities(wrote: Result) -> None:
 def test_spacy_makes_a_docbin_of_it() -> None:
     nlp = spacy.blank("en")
     lines = written("spacy", FIRST, SECOND).splitlines()
-    docs = [Doc(nlp.vocab).from_json(json.loads(line)) for line in lines]
+    docs = [Doc(nlp.vocab).from_json(json.loads(line), validate=True) for line in lines]
     again = list(DocBin().from_bytes(DocBin(docs=docs).to_bytes()).get_docs(nlp.vocab))
     assert [doc.text for doc in again] == [LETTER, "Nothing here."]
+    assert [json.loads(line)["path"] for line in lines] == ["letters/Zoë.txt", "b.txt"]
 
 
 @given(found())
@@ -256,6 +287,7 @@ def test_web_annotations_quote_what_they_point_at(wrote: Result) -> None:
         assert wrote.text[:start].endswith(quote["prefix"])
         assert wrote.text[end:].startswith(quote["suffix"])
         read.append((start, end, item["body"][0]["value"]))
+        assert unquote(item["target"]["source"]) == wrote.path
     assert sorted(read) == spans(wrote.entities)
     assert len({item["id"] for item in page["items"]}) == len(page["items"])
 
@@ -355,9 +387,47 @@ def test_what_cannot_be_written_says_why(tmp_path: Path) -> None:
     for name in ("parquet", "sqlite", "brat"):
         with pytest.raises(UsageError, match="say where with -o"):
             written(name)
-    for name in ("csv", "sqlite"):
-        with pytest.raises(UsageError, match="cannot be written"):
+    for name in ("csv", "sqlite", "parquet"):
+        with pytest.raises(UsageError, match="cannot be written: No such file"):
             written_file(name, tmp_path / "no" / "such" / "folder.x")
+        with pytest.raises(UsageError, match="cannot be written: Is a directory"):
+            written_file(name, tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be written: File exists"):
+        written_file("brat", tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_run_that_is_broken_off_leaves_a_complete_document(name: str) -> None:
+    """Every document was handed on when ``write`` returned; a summary comes with the close."""
+    stream = io.StringIO(newline="")
+    with pytest.raises(KeyboardInterrupt), opened_writer(name, None, stream) as writer:
+        writer.write(FIRST)
+        if name != "markdown":
+            assert "Imatinib" in stream.getvalue()
+        raise KeyboardInterrupt
+    assert stream.getvalue() == written(name, FIRST)
+
+
+@pytest.mark.parametrize("name", ["parquet", "sqlite"])
+def test_a_file_is_replaced_by_a_complete_one_only(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "found"
+    path.write_bytes(b"of yesterday")
+    with pytest.raises(KeyboardInterrupt), opened_writer(name, path, io.StringIO()) as writer:
+        writer.write(FIRST)
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"of yesterday"
+    written_file(name, path, FIRST)
+    assert path.read_bytes()[:4] in (b"PAR1", b"SQLi")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_of_the_run_is_not_taken_for_one_of_the_output(tmp_path: Path) -> None:
+    with (
+        pytest.raises(FileExistsError, match="elsewhere"),
+        opened_writer("csv", tmp_path / "a.csv", io.StringIO()),
+    ):
+        raise FileExistsError(17, "elsewhere")
 
 
 def test_a_missing_library_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:

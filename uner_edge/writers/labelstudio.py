@@ -11,7 +11,11 @@ from uner_edge.writers import printable_path
 
 
 class LabelStudioWriter:
-    """Writes one JSON array of tasks for a labelling set-up with ``label`` on ``text``."""
+    """Writes one JSON array of tasks, with predictions for a labelling interface such as this.
+
+    ``<View><Labels name="label" toName="text">…</Labels><Text name="text" value="$text"/></View>``
+    with a ``<Label value="drug"/>`` for every type. Offsets are in code points there as well.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -8,11 +8,15 @@ from typing import Any, TextIO
 import msgspec
 
 from uner_edge.document import Entity, Result
+from uner_edge.writers import printable_path
 from uner_edge.writers.tokens import outermost, tokens
 
 
 class SpacyWriter:
-    """Writes text, tokens and entities; nested ones are a span group ``sc``, as spancat uses it."""
+    """Writes text, tokens and entities; nested ones are a span group ``sc``, as spancat uses it.
+
+    spaCy passes over the path, which is there for others.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -23,6 +27,7 @@ class SpacyWriter:
             return
         flat = outermost(result.entities)
         record: dict[str, Any] = {
+            "path": printable_path(result.path),
             "text": result.text,
             "ents": list(map(_span, flat)),
             "tokens": [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from typing import Any, TextIO
+from urllib.parse import quote
 
 import msgspec
 
@@ -17,24 +19,29 @@ _HEAD = '{"@context":"http://www.w3.org/ns/anno.jsonld","type":"AnnotationPage",
 
 
 class WebAnnotationWriter:
-    """Writes every entity with its position and its quote; the same run gives the same ids."""
+    """Writes every entity with its position and its quote; the same results give the same ids.
+
+    A source has to be an IRI: the path, percent-encoded.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._before = "\n"
+        self._ids = hashlib.sha256()
         stream.write(_HEAD)
 
     def write(self, result: Result) -> None:
         """The annotations of one document."""
         for entity in result.entities:
-            annotation = msgspec.json.encode(_annotation(result, entity)).decode("utf-8")
-            self._stream.write(self._before + annotation)
+            annotation = _annotation(result, entity)
+            self._ids.update(annotation["id"].encode())
+            self._stream.write(self._before + msgspec.json.encode(annotation).decode("utf-8"))
             self._before = ",\n"
         self._stream.flush()
 
     def close(self) -> None:
         """The end of the page."""
-        self._stream.write("\n]}\n")
+        self._stream.write(f'\n],"id":"{_urn(self._ids.hexdigest())}"}}\n')
         self._stream.flush()
 
 
@@ -49,13 +56,13 @@ def _annotation(result: Result, entity: Entity) -> dict[str, Any]:
             {"type": "TextualBody", "purpose": "assessing", "value": f"score {entity.score:.4f}"}
         )
     return {
-        "id": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, name)}",
+        "id": _urn(name),
         "type": "Annotation",
         "motivation": "tagging",
-        "generator": result.model,
+        "generator": {"type": "Software", "name": result.model},
         "body": body,
         "target": {
-            "source": printable_path(result.path),
+            "source": quote(printable_path(result.path)),
             "selector": [
                 {"type": "TextPositionSelector", "start": entity.start, "end": entity.end},
                 {
@@ -67,3 +74,7 @@ def _annotation(result: Result, entity: Entity) -> dict[str, Any]:
             ],
         },
     }
+
+
+def _urn(name: str) -> str:
+    return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, name)}"
