@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import sys
@@ -285,6 +286,12 @@ def main() -> None:
         # The reader went away (uner ... | head): nothing more to say, and nothing to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.INCOMPLETE)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            raise
+        print(f"uner: cannot write: {(error.strerror or str(error)).lower()}", file=sys.stderr)
+        # Not by sys.exit: the interpreter would try to write the rest once more.
+        os._exit(ExitCode.INCOMPLETE)
 
 
 if __name__ == "__main__":

@@ -111,11 +111,31 @@ def _prepare(path: Path, database: sqlite3.Connection) -> None:
         return
     if version == 0:
         database.execute("PRAGMA journal_mode = WAL")
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        # Somebody else may have done it while this process waited for the right to write.
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        for script in MIGRATIONS[version:]:
+            for statement in _statements(script):
+                database.execute(statement)
         database.execute(f"PRAGMA application_id = {APPLICATION}")
-    for number in range(version, len(MIGRATIONS)):
-        database.executescript(
-            f"BEGIN IMMEDIATE;\n{MIGRATIONS[number]};\nPRAGMA user_version = {number + 1};\nCOMMIT;"
-        )
+        database.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
+        database.execute("COMMIT")
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script; ``executescript`` would end the transaction."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        yield statement
 
 
 @contextmanager

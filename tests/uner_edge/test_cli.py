@@ -410,3 +410,21 @@ def test_eval_prints_scores_of_both_metrics(tmp_path: Path) -> None:
     done = uner("eval", data)
     assert done.returncode == ExitCode.INCOMPLETE
     assert "data.jsonl:1" in one_line(done)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    for target in ("stream", "-o"):
+        with open("/dev/full", "wb") as full:
+            where = ["-o", "/dev/full", "--format", "csv"] if target == "-o" else []
+            done = subprocess.run(
+                [sys.executable, "-m", "uner_edge.cli", "extract", str(SAMPLES), *TYPES, *where],
+                cwd=ROOT,
+                stdout=full if target == "stream" else subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+        assert done.returncode == ExitCode.INCOMPLETE
+        assert "cannot write: no space left on device" in done.stderr
+        assert "Traceback" not in done.stderr

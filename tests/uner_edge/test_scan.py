@@ -263,6 +263,19 @@ def test_a_store_that_may_not_be_written_says_so(tmp_path: Path) -> None:
     assert "cannot be written" in done.stderr
 
 
+def test_a_store_may_be_opened_by_many_at_its_birth(tmp_path: Path) -> None:
+    path = tmp_path / "a.uner"
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom uner_edge.store_file import opened_store\n"
+        "with opened_store(Path(sys.argv[1]), create=True) as store:\n    print(store.question())"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=ROOT, stdout=subprocess.PIPE)
+        for _ in range(8)
+    ]
+    assert [p.communicate()[0].strip() for p in processes] == [b"None"] * 8
+
+
 def test_damage_is_found(tmp_path: Path) -> None:
     path = tmp_path / "a.uner"
     folder = many_files(tmp_path / "in", 3)
