@@ -75,13 +75,15 @@ def run_scan(
                     store.ask(question)
                 return _show_plan(plan(_find(paths, settings, path), store.known(), paths))
             store.ask(question)
+            # Looked at before each scan: what changes during one is seen after it.
+            before = _fingerprint(paths, settings, path) if watch else set()
             code = _scan_once(paths, settings, store, setup, count, stopped)
             while watch and not stopped():
-                before = _fingerprint(paths, settings, path)
                 _say("watching; Ctrl-C ends it")
                 while not stopped() and _fingerprint(paths, settings, path) == before:
                     _wait(LOOK_EVERY, stopped)
                 if not stopped():
+                    before = _fingerprint(paths, settings, path)
                     code = _scan_once(paths, settings, store, setup, count, stopped)
             return ExitCode.FINE if watch and stopped() else code
 

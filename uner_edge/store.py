@@ -133,7 +133,8 @@ class Store:
                     " WHERE document = ? ORDER BY id",
                     (new, document),
                 ).rowcount
-            self.finish(file, source.sha256, "done", None)
+            ((error,),) = self._all("SELECT error FROM files WHERE id = ?", (source.id,))
+            self.finish(file, source.sha256, "done", error)
         return count
 
     def mark_deleted(self, files: Sequence[Known]) -> None:

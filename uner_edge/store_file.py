@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -107,7 +107,13 @@ def _prepare(path: Path, database: sqlite3.Connection) -> None:
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
         raise StoreError(f"{path}: was made by a newer version of uner-edge (store {version})")
-    if version == len(MIGRATIONS):
+    migrate(database, MIGRATIONS)
+
+
+def migrate(database: sqlite3.Connection, scripts: Sequence[str]) -> None:
+    """Brings a database to the version of the last script, in one transaction."""
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version >= len(scripts):
         return
     if version == 0:
         database.execute("PRAGMA journal_mode = WAL")
@@ -115,11 +121,11 @@ def _prepare(path: Path, database: sqlite3.Connection) -> None:
     try:
         # Somebody else may have done it while this process waited for the right to write.
         (version,) = database.execute("PRAGMA user_version").fetchone()
-        for script in MIGRATIONS[version:]:
+        for script in scripts[version:]:
             for statement in _statements(script):
                 database.execute(statement)
         database.execute(f"PRAGMA application_id = {APPLICATION}")
-        database.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
+        database.execute(f"PRAGMA user_version = {max(version, len(scripts))}")
         database.execute("COMMIT")
     except BaseException:
         database.execute("ROLLBACK")

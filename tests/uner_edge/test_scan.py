@@ -18,7 +18,7 @@ import pytest
 
 from benchmarks.corpus import RENDERERS, story
 from uner_edge.errors import StoreError
-from uner_edge.store_file import MIGRATIONS, locked, opened_store
+from uner_edge.store_file import MIGRATIONS, locked, migrate, opened_store
 
 ROOT = Path(__file__).parents[2]
 TYPES = ("--types", "person, location")
@@ -62,14 +62,17 @@ def many_files(folder: Path, count: int) -> Path:
 
 
 def test_a_second_scan_reads_only_what_changed(tmp_path: Path) -> None:
-    folder, store = many_files(tmp_path / "in", 6), tmp_path / "a.uner"
-    assert uner("scan", folder, *TYPES, "--store", store).returncode == 0
+    folder, store = many_files(tmp_path / "in", 5), tmp_path / "a.uner"
+    # One line of it cannot be read, which a renamed copy has to say as well.
+    (folder / "005.jsonl").write_text('{"a": "Zoë Łuk"}\n{"a": \n', "utf-8")
+    assert uner("scan", folder, *TYPES, "--store", store).returncode == 1
     first = content(store)
     again = uner("scan", folder, *TYPES, "--store", store)
     assert (again.returncode, content(store)) == (0, first)
     assert "6" in again.stderr and "unchanged" in again.stderr
 
     (folder / "000.txt").write_text("Changed by Maria Jensen in Copenhagen.", "utf-8")
+    (folder / "005.jsonl").rename(folder / "partly.jsonl")
     (folder / "001.txt").rename(folder / "renamed.txt")
     shutil.copy(folder / "002.txt", folder / "copied.txt")
     (folder / "003.txt").unlink()
@@ -78,21 +81,23 @@ def test_a_second_scan_reads_only_what_changed(tmp_path: Path) -> None:
     os.utime(folder / "000.txt", (0, 0))
     shown = uner("scan", folder, *TYPES, "--store", store, "--dry-run").stdout
     assert [line.split()[0] for line in shown.splitlines()] == [
-        "search", "reuse", "reuse", "gone", "gone",
+        "search", "reuse", "reuse", "reuse", "gone", "gone", "gone",
     ]  # fmt: skip
     done = uner("scan", folder, *TYPES, "--store", store)
     assert done.returncode == 0
     fresh = tmp_path / "fresh.uner"
     uner("scan", folder, *TYPES, "--store", fresh)
-    present = [row for row in content(store) if not row[0].endswith((b"001.txt", b"003.txt"))]
+    present = [
+        row for row in content(store) if not row[0].endswith((b"001.txt", b"003.txt", b"005.jsonl"))
+    ]
     assert present == content(fresh)
     states = dict(json.loads(uner("results", store, "--stats", "--json").stdout)["files"])
-    assert states == {"done": 6, "deleted": 2}
+    assert states == {"done": 6, "deleted": 3}
 
     shutil.copy(folder / "renamed.txt", folder / "001.txt")
     uner("scan", folder, *TYPES, "--store", store)
     states = dict(json.loads(uner("results", store, "--stats", "--json").stdout)["files"])
-    assert states == {"done": 7, "deleted": 1}
+    assert states == {"done": 7, "deleted": 2}
 
 
 @pytest.mark.slow
@@ -226,18 +231,17 @@ def test_files_of_a_folder_that_is_not_there_are_not_forgotten(tmp_path: Path) -
     assert after == before
 
 
-def test_a_store_of_an_older_version_is_brought_up_to_date(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> None:
     path = tmp_path / "a.uner"
-    with opened_store(path, create=True) as store:
-        store.finish(store.begin(b"a.txt", 1), "00", "done", None)
-    newer = (*MIGRATIONS, "ALTER TABLE files ADD COLUMN note TEXT DEFAULT 'new'")
-    monkeypatch.setattr("uner_edge.store_file.MIGRATIONS", newer)
+    older = sqlite3.connect(path, isolation_level=None)
+    migrate(older, MIGRATIONS[:1])
+    older.execute("INSERT INTO files VALUES (1, x'61', 'a', '00', 1, 'done', NULL, 'now')")
+    older.close()
     for _ in range(2):
         with opened_store(path) as store:
-            assert store.rows("SELECT path, note FROM files") == [("a.txt", "new")]
-            assert store.rows("PRAGMA user_version") == [(len(newer),)]
+            assert store.rows("SELECT path FROM files") == [("a",)]
+            assert store.rows("SELECT count(*) FROM decisions") == [(0,)]
+            assert store.rows("PRAGMA user_version") == [(len(MIGRATIONS),)]
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
