@@ -307,7 +307,8 @@ def test_a_worker_that_dies_costs_its_file_only(tmp_path: Path) -> None:
         time.sleep(0.2)
         if not store.exists():
             continue
-        if any(row[3] == "reading" for row in content(store) if len(row) == 5):
+        rows = [row for row in content(store) if len(row) == 5]
+        if any(row[3] == "reading" and row[0].endswith(b"999-big.txt") for row in rows):
             for child in Path(f"/proc/{process.pid}/task").glob("*/children"):
                 for number in child.read_text().split():
                     os.kill(int(number), signal.SIGKILL)
