@@ -56,9 +56,10 @@ def converse(
 ) -> Conversation:
     """Draws types for one text, some it has and some it has not, and asks them in random order.
 
-    A text with full annotation is asked only its own types: another set's types may well be in
-    it. With open annotation the listed absent types come first, then types close in meaning to
-    those present, then types in proportion to their frequency (see ``negatives``).
+    A text with full annotation is asked only its own types, since another set's types may well be
+    in it; those that a person rejected there come first. With open annotation the listed absent
+    types come first, then types close in meaning to those present, then types in proportion to
+    their frequency (see ``negatives``).
     """
     present = sorted({e.type for e in row.entities})
     positive = rng.sample(
@@ -67,8 +68,10 @@ def converse(
     share = recipe.negative_share
     wanted = max(1, round(len(positive) * share / (1 - share)))
     if row.types is not None:
-        missing = [kind for kind in row.types if kind not in present]
-        negative = rng.sample(missing, min(len(missing), wanted))
+        listed = [kind for kind in row.absent if kind not in present]
+        missing = [kind for kind in row.types if kind not in present and kind not in listed]
+        negative = rng.sample(listed, min(len(listed), wanted))
+        negative += rng.sample(missing, min(len(missing), wanted - len(negative)))
     else:
         listed = [kind for kind in row.absent if kind not in present]
         negative = rng.sample(listed, min(len(listed), -(-wanted // 3)))

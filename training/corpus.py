@@ -86,8 +86,9 @@ def _ask_closed(row: LabelledText, recipe: DataRecipe, rng: random.Random) -> Ex
     if rng.random() < recipe.subset_chance:
         size = rng.randint(1, size)
     present = {e.type for e in row.entities}
-    # Present types first where not all fit, so that a text is not asked for nothing it has.
-    asked.sort(key=lambda kind: kind not in present)
+    # Where not all fit, present types first, so that a text is not asked for nothing it has; then
+    # those that a person rejected in it.
+    asked.sort(key=lambda kind: (kind not in present, kind not in row.absent))
     kept = set(asked[:size])
     return Example(row.text, tuple(asked[:size]), tuple(e for e in row.entities if e.type in kept))
 

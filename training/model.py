@@ -115,6 +115,9 @@ def from_encoder(folder: Path, dropout: float, layers: int = 0) -> Tagger:
     if missing or unexpected:
         raise ValueError(f"{folder}: not this encoder: missing {missing}, unexpected {unexpected}")
     tagger.encoder.embeddings.word_embeddings.weight.requires_grad_(False)
+    if isinstance(tagger.encoder, MPNetModel):
+        # PyTorch's fused attention takes no mask that wants a gradient: a seventh of the time.
+        tagger.encoder.encoder.relative_attention_bias.weight.requires_grad_(False)
     return tagger
 
 

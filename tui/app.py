@@ -2,51 +2,48 @@
 
 from __future__ import annotations
 
-import io
-import json
-import os
-import shlex
-import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.events import Resize
 from textual.message import Message
-from textual.widgets import Footer, Static
+from textual.widgets import Footer
 
-from tui.colours import colours
-from tui.dialogs import (
-    AskDialog,
-    ChoiceDialog,
-    ExportDialog,
-    HelpScreen,
-    ModelsDialog,
-    TypesDialog,
-)
+from tui.colours import HIGH_CONTRAST, colours
+from tui.dialogs import HelpScreen
+from tui.document_pane import DocumentPane
 from tui.document_view import DocumentView
-from tui.entity_list import SORTS, EntityList
-from tui.file_list import FileList, FileRow
+from tui.export_dialog import ExportDialog
+from tui.exporting import export
+from tui.file_tree import READ, FileRow, FileTree
+from tui.library import Library
+from tui.memory import Memory, load_memory, save_memory
+from tui.models_dialog import ModelsDialog
+from tui.redaction_preview import RedactionPreview
+from tui.rows import RowList
 from tui.session import Session
-from uner_edge.document import Document, Entity
+from tui.status_line import StatusLine
+from tui.types_dialog import TypesDialog
+from uner_edge.document import Document
 from uner_edge.errors import ReadError, UnerError
-from uner_edge.review import labelled_row
-from uner_edge.scan import Event
+from uner_edge.model_files import load_manifest
+from uner_edge.scan import Event, Plan
 from uner_edge.settings import Settings
+from uner_edge.store_file import opened_store
 from uner_edge.types import TypeSet
-from uner_edge.writers import FORMATS, opened_writer
 
 NARROW = 90
 """Columns below which the files stand above the document."""
 
-STEP = 0.05
-"""By which + and - move the threshold."""
+DRAW_EVERY = 0.3
+"""Seconds between two renewals of the screen while a scan goes on."""
 
 
 class UnerApp(App[int]):
@@ -58,34 +55,21 @@ class UnerApp(App[int]):
         Binding("t", "types", "types"),
         Binding("m", "models", "model"),
         Binding("s", "scan", "scan"),
-        Binding("p", "pause", "pause", show=False),
-        Binding("c", "cancel_scan", "cancel scan", show=False),
+        Binding("p", "pause", "pause the scan, or go on", show=False),
+        Binding("c", "cancel_scan", "cancel the scan", show=False),
+        Binding("space", "save_next", "reviewed, next"),
+        Binding("N", "next_file", "next file that is not reviewed", show=False),
+        Binding("slash", "find", "find"),
         Binding("plus,equals_sign", "threshold(1)", "higher threshold", show=False),
         Binding("minus", "threshold(-1)", "lower threshold", show=False),
-        Binding("y", "filter_type", "only one type", show=False),
-        Binding("slash", "find", "find"),
-        Binding("o", "sort", "order", show=False),
-        Binding("a", "accept", "accept"),
-        Binding("r", "reject", "reject"),
-        Binding("A", "accept_equal", "accept all equal", show=False),
-        Binding("R", "reject_equal", "reject all equal", show=False),
-        Binding("e", "retype", "other type", show=False),
-        Binding("less_than_sign", "border('end', -1)", "shrink by a word", show=False),
-        Binding("greater_than_sign", "border('end', 1)", "extend by a word", show=False),
-        Binding("left_curly_bracket", "border('start', -1)", "begin a word earlier", show=False),
-        Binding("right_curly_bracket", "border('start', 1)", "begin a word later", show=False),
-        Binding("i", "add", "add a missed one", show=False),
-        Binding("u", "undo", "undo", show=False),
-        Binding("U,ctrl+r", "redo", "redo", show=False),
-        Binding("n", "uncertain", "next uncertain", show=False),
-        Binding("w", "equal", "next of the same", show=False),
-        Binding("space", "save_next", "reviewed, next"),
-        Binding("N", "next_file", "next unreviewed", show=False),
         Binding("x", "export", "export"),
-        Binding("E", "editor", "open in $EDITOR", show=False),
+        Binding("v", "preview", "redaction preview", show=False),
+        Binding("alt+right", "widen(3)", "wider files", show=False),
+        Binding("alt+left", "widen(-3)", "narrower files", show=False),
+        Binding("alt+down", "heighten(5)", "higher document", show=False),
+        Binding("alt+up", "heighten(-5)", "lower document", show=False),
         Binding("f1,question_mark", "help", "keys"),
-        Binding("q", "leave", "quit"),
-        Binding("ctrl+q", "leave", "quit", show=False),
+        Binding("q,ctrl+q", "leave", "quit"),
     ]
 
     @dataclass
@@ -98,7 +82,7 @@ class UnerApp(App[int]):
     class Happened(Message):
         """A scan has come further."""
 
-        event: Event
+        event: Plan | Event
 
     @dataclass
     class Ended(Message):
@@ -123,47 +107,53 @@ class UnerApp(App[int]):
     ) -> None:
         super().__init__()
         self.session = Session(paths, settings, store)
+        self.memory: Memory = load_memory()
+        self.scanning = False
         self._wanted = types
-        self._scanning = False
-        self._began = 0.0
-        self._done_files = self._done_bytes = self._found = 0
-        self._shown: FileRow | None = None
-        self._document: Document | None = None
-        self._threshold = settings.threshold
+        self._next: tuple[TypeSet, str] | None = None
         self._last_drawn = 0.0
 
     def compose(self) -> ComposeResult:
         """Files, document, entities, a line of state."""
         with Horizontal(id="main"):
-            yield FileList(id="files")
-            with Vertical(id="right"):
-                yield DocumentView(id="document")
-                yield EntityList(id="entities")
-        yield Static("", id="status")
+            yield FileTree(id="files")
+            yield DocumentPane(self.library, id="pane")
+        yield StatusLine(id="status")
         yield Footer(compact=True)
 
     @property
-    def files(self) -> FileList:
-        """The list of files."""
-        return self.query_one(FileList)
+    def library(self) -> Library:
+        """What the store knows."""
+        return self.session.library
 
     @property
-    def view(self) -> DocumentView:
-        """The document."""
-        return self.query_one(DocumentView)
+    def files(self) -> FileTree:
+        """The files."""
+        return self.screen_stack[0].query_one(FileTree)
 
     @property
-    def entities(self) -> EntityList:
-        """The list of entities."""
-        return self.query_one(EntityList)
+    def pane(self) -> DocumentPane:
+        """The document and its entities."""
+        return self.screen_stack[0].query_one(DocumentPane)
+
+    @property
+    def status(self) -> StatusLine:
+        """The line at the bottom."""
+        return self.screen_stack[0].query_one(StatusLine)
 
     def on_mount(self) -> None:
         """Shows what there is, and asks for types if there are none."""
+        self.register_theme(HIGH_CONTRAST)
+        if self.memory.theme in self.available_themes:
+            self.theme = self.memory.theme
+        self.theme_changed_signal.subscribe(self, lambda _: self.pane.renew())
+        self.pane.entities.sort = self.memory.sort
+        self._lay_out()
         self.files.focus()
         self.look()
         if self._wanted is not None:
-            self._ask(self._wanted)
-        elif self.session.types is None:
+            self._ask(self._wanted, self.session.settings.model)
+        elif self.library.types is None:
             self.action_types()
         else:
             self._take_threshold()
@@ -171,11 +161,30 @@ class UnerApp(App[int]):
 
     def on_resize(self, event: Resize) -> None:
         """Side by side, or one above the other."""
-        self.screen.set_class(event.size.width < NARROW, "narrow")
+        self.screen_stack[0].set_class(event.size.width < NARROW, "narrow")
 
     def on_unmount(self) -> None:
-        """Lets the store go."""
+        """Remembers the look and lets the store go."""
+        self.memory.theme = self.theme
+        save_memory(self.memory)
         self.session.close()
+
+    # Layout
+
+    def _lay_out(self) -> None:
+        self.files.styles.width = f"{self.memory.files_width}%"
+        self.pane.view.styles.height = f"{self.memory.document_height}fr"
+        self.pane.entities.styles.height = f"{100 - self.memory.document_height}fr"
+
+    def action_widen(self, by: int) -> None:
+        """More or less room for the files."""
+        self.memory.files_width = min(60, max(15, self.memory.files_width + by))
+        self._lay_out()
+
+    def action_heighten(self, by: int) -> None:
+        """More or less room for the document."""
+        self.memory.document_height = min(85, max(20, self.memory.document_height + by))
+        self._lay_out()
 
     # Files
 
@@ -188,123 +197,131 @@ class UnerApp(App[int]):
         """Shows the files."""
         self.session.found = message.paths
         self._renew_files()
-        if self._shown is None and self.files.chosen is not None:
-            self._open(self.files.chosen)
+        if self.pane.file is None:
+            self.files.select_first()
+            self._open_chosen()
 
     def _renew_files(self) -> None:
-        self.files.fill(self.session.files())
+        self.files.fill(self.library.files(self.session.found))
 
-    def on_row_list_chosen(self, message: FileList.Chosen) -> None:
-        """Opens a file; jumps to an entity."""
-        if message.rows is self.files and self.files.chosen is not None:
-            self._open(self.files.chosen)
-            self.entities.focus()
-        elif message.rows is self.entities:
-            self.view.choose(self.entities.chosen)
+    def on_row_list_chosen(self, message: RowList.Chosen) -> None:
+        """Enter on a file opens it and goes to its entities."""
+        self._open_chosen()
+        self.pane.entities.focus()
 
-    def on_row_list_moved(self, message: FileList.Moved) -> None:
+    def on_row_list_moved(self, message: RowList.Moved) -> None:
         """The document follows the cursor."""
-        if message.rows is self.entities:
-            self.view.choose(self.entities.chosen)
-        elif self.files.chosen is not None:
-            self._open(self.files.chosen)
+        self._open_chosen()
+
+    def _open_chosen(self) -> None:
+        file = self.files.chosen
+        if file is not None and (self.pane.file is None or self.pane.file.path != file.path):
+            self._open(file)
 
     def _open(self, file: FileRow) -> None:
-        self._shown = file
-        self.view.border_title = os.path.basename(file.path)
+        self.pane.expect(file)
         self.read_text(file.path, file.sha256)
 
     @work(thread=True, group="text", exclusive=True)
     def read_text(self, path: str, sha256: str | None) -> None:
         """Reads a document without holding up the screen."""
         try:
-            self.post_message(self.TextRead(path, self.session.text_of(path, sha256), None))
+            self.post_message(self.TextRead(path, self.library.text_of(path, sha256), None))
         except ReadError as error:
             self.post_message(self.TextRead(path, None, str(error)))
 
     def on_uner_app_text_read(self, message: TextRead) -> None:
-        """Shows a document with its entities, or why it cannot be shown."""
-        if self._shown is None or self._shown.path != message.path:
-            return
-        self._document = message.document
-        text = message.document.text if message.document else f"{message.path}: {message.error}"
-        if self._shown.error and message.document is None:
-            text += f"\n{self._shown.error}"
-        self.view.show(text)
-        self._show_entities()
+        """Shows a document with its entities, unless another one is wanted by now."""
+        if self.pane.file is not None and self.pane.file.path == message.path:
+            self.pane.show(message.document, message.error)
 
-    def _show_entities(self) -> None:
-        if self._shown is None:
-            return
-        types = self.session.types
-        palette = colours(types.names if types else ())
-        rows = self.session.rows_of(self._shown.path, self._shown.sha256)
-        self.entities.threshold = self._threshold or 0.0
-        self.entities.fill(rows, palette)
-        if self._document is not None:
-            self._mark()
+    def on_document_pane_changed(self) -> None:
+        """Filters and decisions show in the line at the bottom."""
+        self.memory.sort = self.pane.entities.sort
         self._say()
-
-    def _mark(self) -> None:
-        """The document shows what the list shows."""
-        types = self.session.types
-        rows = sorted(self.entities.rows, key=lambda row: (row[0].start, -row[0].end))
-        self.view.mark(rows, colours(types.names if types else ()))
-
-    def on_document_view_pointed(self, message: DocumentView.Pointed) -> None:
-        """A click on an entity chooses it in the list."""
-        here = [e for e, _ in self.entities.rows if e.start <= message.at < e.end]
-        if here:
-            self.entities.select(min(here, key=lambda e: e.end - e.start))
 
     # Types, model, scan
 
     @work
     async def action_types(self) -> None:
         """Asks what to find."""
-        types = await self.push_screen_wait(TypesDialog(self.session.types))
+        dialog = TypesDialog(self.library.types, self.memory.recent_types())
+        types = await self.push_screen_wait(dialog)
         if types is not None:
-            self._ask(types)
+            self._ask(types, self.session.settings.model)
 
     @work
     async def action_models(self) -> None:
         """Asks for a model; what was found by another one is found anew."""
         name = await self.push_screen_wait(ModelsDialog(self.session.settings.model))
         if name is not None:
-            self.session.settings = replace(self.session.settings, model=name)
-            if self.session.types is not None:
-                self._ask(self.session.types)
+            self.prepare(name)
 
-    def _ask(self, types: TypeSet) -> None:
-        if self._scanning:
-            self.notify("a scan is running; cancel it first (c)", severity="warning")
+    @work(thread=True, group="model", exclusive=True)
+    def prepare(self, name: str) -> None:
+        """Checks a model and builds it where it is not built yet; the screen goes on meanwhile."""
+
+        def tell(step: str) -> None:
+            self.call_from_thread(self.status.say_model, f"{name}: {step} …")
+
+        try:
+            tell("checking")
+            manifest = load_manifest(name, self.session.settings.template)
+            if "build" in manifest.table:
+                from uner_edge.build import build_generator
+
+                build_generator(manifest, progress=tell)
+            self.call_from_thread(self._switch, name)
+        except ModuleNotFoundError as error:
+            self.call_from_thread(self._refuse, f"{name} needs {error.name}: uner doctor says how")
+        except (UnerError, OSError) as error:
+            self.call_from_thread(self._refuse, str(error))
+
+    def _switch(self, name: str) -> None:
+        self.status.say_model("")
+        types = self.library.types
+        if types is not None:
+            self._ask(types, name)
+
+    def _refuse(self, why: str) -> None:
+        self.status.say_model("")
+        self.notify(why, severity="error", timeout=15)
+
+    def _ask(self, types: TypeSet, model: str) -> None:
+        """Makes this the question, once a scan of another one has ended, and searches."""
+        if self.scanning:
+            self._next = (types, model)
+            self.session.cancel()
             return
         try:
-            self.session.ask(types, self.session.settings.model)
+            self.session.ask(types, model)
         except UnerError as error:
-            self.notify(str(error), severity="error", timeout=10)
+            self._refuse(str(error))
             return
+        self.memory.remember(types)
         self._take_threshold()
         self._renew_files()
-        self._show_entities()
+        self.pane.renew()
         self.action_scan()
 
     def _take_threshold(self) -> None:
-        if self._threshold is None:
-            self._threshold = round(self.session.default_threshold, 2)
+        if self.pane.threshold is None:
+            try:
+                self.pane.threshold = round(self.session.default_threshold, 2)
+            except UnerError as error:
+                self._refuse(str(error))
 
     def action_scan(self) -> None:
         """Reads what is new or changed."""
-        if self._scanning:
+        if self.scanning:
             self.notify("a scan is running already (p pauses, c cancels)")
-            return
-        if self.session.types is None:
+        elif self.library.types is None:
             self.action_types()
-            return
-        self._scanning, self._began = True, time.monotonic()
-        self._done_files = self._done_bytes = self._found = 0
-        self._say()
-        self.run_scan()
+        else:
+            self.scanning = True
+            self.status.begin()
+            self._say()
+            self.run_scan()
 
     @work(thread=True, group="scan", exclusive=True)
     def run_scan(self) -> None:
@@ -312,309 +329,163 @@ class UnerApp(App[int]):
         try:
             self.session.scan(self._tell)
             self.post_message(self.Ended(None))
-        except UnerError as error:
+        except (UnerError, OSError) as error:
             self.post_message(self.Ended(str(error)))
 
-    def _tell(self, event: Event) -> None:
+    def _tell(self, event: Plan | Event) -> None:
         self.post_message(self.Happened(event))
 
     def on_uner_app_happened(self, message: Happened) -> None:
         """Counts, and draws at most some times a second."""
         event = message.event
-        self._found += event.entities
-        self._done_bytes += event.size
-        self._done_files += bool(event.state)
+        if isinstance(event, Plan):
+            self._queue(event)
+            return
+        self.status.count(event)
         row = self.files.at(event.path)
-        if row is not None and row.state == "new":
-            row.state = "running"
-        if event.state and self._shown is not None and self._shown.path == event.path:
-            self._after_scan_of_shown()
-        if time.monotonic() - self._last_drawn > 0.3:
+        if row is not None:
+            row.entities += event.entities
+            row.state, row.error = event.state or "running", event.error
+            if row.state == "reused":
+                row.state = "done"
+        if event.state and self.pane.file is not None and event.path == self.pane.file.path:
+            self._show_searched(event.path)
+        if time.monotonic() - self._last_drawn > DRAW_EVERY:
             self._last_drawn = time.monotonic()
-            self._renew_files()
+            self.files.count_up()
             self._say()
 
-    def _after_scan_of_shown(self) -> None:
+    def _queue(self, plan: Plan) -> None:
+        """What a scan will read waits; files found since the tree was drawn are added to it."""
+        paths = [planned.path for planned in (*plan.search, *plan.reuse)]
+        self.status.expect(len(paths), sum(p.size for p in (*plan.search, *plan.reuse)))
+        if any(self.files.at(path) is None for path in paths):
+            known = set(self.session.found)
+            self.session.found += [path for path in paths if path not in known]
+            self._renew_files()
+        for path in paths:
+            row = self.files.at(path)
+            if row is not None:
+                row.state, row.entities = "queued", 0
+        self.files.count_up()
+
+    def _show_searched(self, path: str) -> None:
+        """The document on the screen has been searched: with its entities, from the store."""
         self._renew_files()
-        assert self._shown is not None
-        self._shown = self.files.at(self._shown.path) or self._shown
-        if self._document is None:
-            self._open(self._shown)
-        else:
-            self._show_entities()
+        file = self.files.at(path)
+        if file is not None:
+            self.pane.file = file
+            self._open(file) if self.pane.document is None else self.pane.renew()
 
     def on_uner_app_ended(self, message: Ended) -> None:
-        """Says how a scan ended."""
-        self._scanning = False
+        """Says how a scan ended; asks what was to be asked next."""
+        self.scanning = False
         self._renew_files()
-        if self._shown is not None:
-            self._after_scan_of_shown()
+        if self.pane.file is not None:
+            self._show_searched(self.pane.file.path)
+        if self.pane.file is None:
+            self.files.select_first()
+            self._open_chosen()
         if message.error is not None:
-            self.notify(message.error, severity="error", timeout=15)
+            self._refuse(message.error)
         self._say()
+        if self._next is not None:
+            (types, model), self._next = self._next, None
+            self._ask(types, model)
 
     def action_pause(self) -> None:
         """Holds the scan, or lets it go on."""
-        if self._scanning:
-            self.notify("paused; p goes on" if self.session.pause() else "going on")
+        if self.scanning:
+            self.status.paused = self.session.pause()
+            self._say()
 
     def action_cancel_scan(self) -> None:
         """Ends the scan; another goes on from there."""
-        if self._scanning:
+        if self.scanning:
             self.session.cancel()
             self.notify("cancelled; s goes on from there")
 
-    # Filters
+    # What works wherever the cursor is
 
     def action_threshold(self, by: int) -> None:
-        """Moves the least score shown; nothing is searched anew."""
-        self._threshold = round(min(0.95, max(0.0, (self._threshold or 0.0) + by * STEP)), 2)
-        self.entities.threshold = self._threshold
-        self.entities.filter()
-        self._mark()
-        self._say()
+        """Moves the least score shown."""
+        self.pane.move_threshold(by)
 
-    @work
-    async def action_filter_type(self) -> None:
-        """Shows one type alone, or all."""
-        types = self.session.types
-        if types is None:
-            return
-        name = await self.push_screen_wait(ChoiceDialog("Show", ("all types", *types.names)))
-        if name is not None:
-            self.entities.type = None if name == "all types" else name
-            self.entities.filter()
-            self._mark()
-
-    @work
-    async def action_find(self) -> None:
-        """In the entities, then in the text."""
-        wanted = await self.push_screen_wait(
-            AskDialog("Find", self.entities.pattern, "in entities and text; empty shows all again")
-        )
-        if wanted is None:
-            return
-        self.entities.pattern = wanted
-        self.entities.filter()
-        if wanted and not self.entities.rows:
-            self.entities.pattern = ""
-            self.entities.filter()
-            at = self.view.text.casefold().find(wanted.casefold())
-            if at < 0:
-                self.notify(f"not found: {wanted}")
-            else:
-                self.view.show_place(at)
-        self._mark()
-
-    def action_sort(self) -> None:
-        """By place, score, type, text in turn."""
-        order = SORTS[(SORTS.index(self.entities.sort) + 1) % len(SORTS)]
-        self.entities.sort = order
-        self.entities.filter()
-
-    # Review
-
-    def _reviewing(self) -> tuple[str, Entity] | None:
-        """The content under review and the chosen entity."""
-        entity = self.entities.chosen
-        if self._shown is None or self._shown.sha256 is None or entity is None:
-            self.notify("no entity is chosen", severity="warning")
-            return None
-        return self._shown.sha256, entity
-
-    def _equal(self, entity: Entity) -> list[Entity]:
-        return [e for e, _ in self.entities.rows if (e.type, e.text) == (entity.type, entity.text)]
-
-    def action_accept(self) -> None:
-        """The chosen entity is right; on to the next."""
-        if (now := self._reviewing()) is not None:
-            self.session.reviews.accept(now[0], [now[1]])
-            self._decided()
-
-    def action_reject(self) -> None:
-        """The chosen entity is wrong; on to the next."""
-        if (now := self._reviewing()) is not None:
-            self.session.reviews.reject(now[0], [now[1]])
-            self._decided()
-
-    def action_accept_equal(self) -> None:
-        """All of the same type and text in this document are right."""
-        if (now := self._reviewing()) is not None:
-            self.session.reviews.accept(now[0], self._equal(now[1]))
-            self._decided()
-
-    def action_reject_equal(self) -> None:
-        """All of the same type and text in this document are wrong."""
-        if (now := self._reviewing()) is not None:
-            self.session.reviews.reject(now[0], self._equal(now[1]))
-            self._decided()
-
-    def _decided(self) -> None:
-        at = self.entities.cursor
-        self._show_entities()
-        self.entities.action_go(min(at + 1, max(0, self.entities.count() - 1)))
-
-    @work
-    async def action_retype(self) -> None:
-        """Gives the chosen entity another type."""
-        now, types = self._reviewing(), self.session.types
-        if now is None or types is None:
-            return
-        name = await self.push_screen_wait(ChoiceDialog("Is a", types.names))
-        if name is not None and name != now[1].type:
-            new = replace(now[1], type=name, score=None)
-            self.session.reviews.change(now[0], now[1], new)
-            self._show_entities()
-            self.entities.select(new)
-
-    def action_border(self, side: str, by: int) -> None:
-        """Moves an entity's beginning or end by a word."""
-        now = self._reviewing()
-        if now is None or self._document is None:
-            return
-        new = moved(self._document.text, now[1], side, by)
-        if new is not None:
-            self.session.reviews.change(now[0], now[1], new)
-            self._show_entities()
-            self.entities.select(new)
-
-    @work
-    async def action_add(self) -> None:
-        """Adds an entity that was missed: its text, then its type."""
-        types = self.session.types
-        if self._shown is None or self._shown.sha256 is None or self._document is None:
-            return
-        wanted = await self.push_screen_wait(AskDialog("Missed", "", "the text, as it stands"))
-        if not wanted or types is None:
-            return
-        after = self.entities.chosen.start if self.entities.chosen else 0
-        text = self._document.text
-        at = text.find(wanted, after)
-        at = text.find(wanted) if at < 0 else at
-        if at < 0:
-            self.notify(f"does not stand in the document: {wanted}", severity="warning")
-            return
-        name = await self.push_screen_wait(ChoiceDialog("Is a", types.names))
-        if name is not None:
-            new = Entity(at, at + len(wanted), name, wanted)
-            self.session.reviews.add(self._shown.sha256, new)
-            self._show_entities()
-            self.entities.select(new)
-
-    def action_undo(self) -> None:
-        """Takes the last decision back."""
-        self.notify("undone" if self.session.reviews.undo() else "nothing to undo")
-        self._show_entities()
-
-    def action_redo(self) -> None:
-        """Decides again."""
-        self.notify("done again" if self.session.reviews.redo() else "nothing to do again")
-        self._show_entities()
-
-    def action_uncertain(self) -> None:
-        """The undecided entity whose score is nearest to the threshold."""
-        open_ones = [e for e, verdict in self.entities.rows if verdict is None and e.score]
-        if not open_ones:
-            self.notify("nothing undecided here")
-            return
-        line = self._threshold or 0.5
-        self.entities.select(min(open_ones, key=lambda e: abs((e.score or 0) - line)))
-        self.entities.focus()
-
-    def action_equal(self) -> None:
-        """The next mention of the same text."""
-        now = self.entities.chosen
-        if now is None:
-            return
-        same = [e for e, _ in self.entities.rows if e.text.casefold() == now.text.casefold()]
-        later = [e for e in same if e.start > now.start]
-        self.entities.select((later or same)[0])
+    def action_find(self) -> None:
+        """In entities and text."""
+        self.pane.find()
 
     def action_save_next(self) -> None:
         """This document is reviewed; on to the next that is not."""
-        if self._shown is not None and self._shown.sha256 is not None:
-            self.session.reviews.mark(self._shown.sha256, True)
-            self._renew_files()
-            self.action_next_file()
+        file = self.pane.file
+        if file is None or file.sha256 is None:
+            self.notify("no document that is searched is shown", severity="warning")
+            return
+        self.library.reviews.mark(file.sha256, True)
+        for row in self.files.files:
+            if row.sha256 == file.sha256 and row.state == "done":
+                row.state = "reviewed"
+        self.files.count_up()
+        self.action_next_file()
 
     def action_next_file(self) -> None:
         """The next document that is not reviewed."""
         files = self.files.files
-        order = [*range(self.files.cursor + 1, len(files)), *range(self.files.cursor + 1)]
-        for index in order:
-            if files[index].state == "done":
-                self.files.cursor = index
+        shown = self.pane.file.path if self.pane.file else ""
+        here = next((i for i, file in enumerate(files) if file.path == shown), -1)
+        for file in (*files[here + 1 :], *files[: here + 1]):
+            if file.state == "done":
+                self.files.select(file)
+                self._open_chosen()
                 return
-        self.notify("all that is read is reviewed")
-
-    # Out
+        self.notify("all that is read is reviewed; x exports it")
 
     @work
     async def action_export(self) -> None:
         """Writes everything, as decided, in a format of one's choice."""
         answer = await self.push_screen_wait(ExportDialog())
         if answer is not None:
-            self.export(*answer)
+            self.run_export(*answer)
 
     @work(thread=True, group="export")
-    def export(self, name: str, path: Path) -> None:
-        """Writes the store's documents."""
+    def run_export(self, name: str, path: Path) -> None:
+        """Reads the store a second time, so that the screen goes on meanwhile."""
         try:
-            count = self.call_from_thread(self.export_now, name, path)
-            self.call_from_thread(self.notify, f"{count} documents in {path}")
+            with opened_store(self.session.store_path) as store:
+                library = Library(store, self.session.settings)
+                count, left_out = export(library, name, path)
         except (UnerError, OSError) as error:
-            self.call_from_thread(self.notify, str(error), severity="error", timeout=15)
-
-    def export_now(self, name: str, path: Path) -> int:
-        """Writes the store's documents; how many.
-
-        Raises:
-            UnerError: The file cannot be written.
-        """
-        results = self.session.results()
-        if name == "reviewed":
-            return self._export_reviewed(path)
-        with opened_writer(name, path, io.StringIO()) as writer:
-            for result in results:
-                if FORMATS[name].needs_text:
-                    document = self.session.text_of(result.path, result.sha256)
-                    result = replace(result, text=document.text, segments=document.segments)
-                writer.write(result)
-        return len(results)
-
-    def _export_reviewed(self, path: Path) -> int:
-        reviewed = self.session.reviews.reviewed()
-        types = self.session.types
-        count = 0
-        with path.open("w", encoding="utf-8") as stream:
-            for file in self.session.files():
-                if file.sha256 in reviewed and types is not None:
-                    document = self.session.text_of(file.path, file.sha256)
-                    rows = self.session.rows_of(file.path, file.sha256)
-                    row = labelled_row(file.path, document.text, rows, types.names)
-                    stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-                    count += 1
-        return count
-
-    def action_editor(self) -> None:
-        """Opens the file in $EDITOR, at the line of the entity."""
-        if self._shown is None or not os.path.isfile(self._shown.path):
-            self.notify("only files themselves can be opened", severity="warning")
+            self.call_from_thread(self._refuse, str(error))
             return
-        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-        entity = self.entities.chosen
-        line = self.view.text.count("\n", 0, entity.start) + 1 if entity else 1
-        with self.suspend():
-            subprocess.run([*editor, f"+{line}", self._shown.path], check=False)
+        self.call_from_thread(self.notify, f"{count:,} documents in {path}")
+        if left_out:
+            said = f"left out {len(left_out):,}, the first because: {left_out[0]}"
+            self.call_from_thread(self._refuse, said)
+
+    def action_preview(self) -> None:
+        """The document as uner redact would write it."""
+        document, types = self.pane.document, self.library.types
+        if document is None or types is None:
+            self.notify("no document is shown", severity="warning")
+            return
+        entities = [r.entity for r in self.pane.entities.rows if r.verdict != "rejected"]
+        palette = colours(types.names, self.current_theme.dark)
+        self.push_screen(RedactionPreview(document.text, entities, palette))
 
     def action_help(self) -> None:
         """Every key."""
-        keys = [
-            (b.key.replace(",", "  "), b.description)
-            for b in self.BINDINGS
-            if isinstance(b, Binding)
-        ]
-        self.push_screen(HelpScreen(keys))
+        self.push_screen(
+            HelpScreen(
+                [
+                    ("Everywhere", [*self.BINDINGS, Binding("tab", "", "files, document, entities"),
+                                    Binding("ctrl+p", "", "all commands, themes")]),
+                    ("Document and entities", DocumentPane.BINDINGS),
+                    ("Document", DocumentView.BINDINGS),
+                    ("Lists", RowList.BINDINGS),
+                    ("Files", FileTree.BINDINGS),
+                ]
+            )
+        )  # fmt: skip
 
     def action_leave(self) -> None:
         """Ends the program; what is under way is ended, what is decided is stored."""
@@ -622,40 +493,15 @@ class UnerApp(App[int]):
         self.exit(0)
 
     def _say(self) -> None:
-        types = self.session.types
+        types = self.library.types
         parts = [self.session.settings.model]
         parts.append(f"{len(types)} types" if types else "no types")
-        parts.append(f"threshold {self._threshold or 0:.2f}")
-        if self._scanning:
-            took = max(0.1, time.monotonic() - self._began)
-            waiting = sum(f.state in ("new", "running") for f in self.files.files)
-            rate = self._done_files / took
-            left = f", {waiting / rate:.0f} s left" if rate > 0 and waiting else ""
-            parts.append(
-                f"scanning: {self._done_files} files, {self._found:,} entities,"
-                f" {self._done_bytes / 1e6 / took:.2f} MB/s{left}"
-            )
-        shown, of = self.view.parts
+        parts.append(f"threshold {self.pane.threshold or 0:.2f}")
+        shown, of = self.pane.view.parts
         if of > 1:
             parts.append(f"part {shown} of {of} ([ and ])")
-        self.query_one("#status", Static).update(" · ".join(parts))
-
-
-def moved(text: str, entity: Entity, side: str, by: int) -> Entity | None:
-    """An entity whose beginning or end is a word further; None if nothing would be left."""
-    import re
-
-    words = [m.span() for m in re.finditer(r"\w+|[^\w\s]", text)]
-    starts, ends = [s for s, _ in words], [e for _, e in words]
-    start, end = entity.start, entity.end
-    if side == "end":
-        later = [e for e in ends if e > end]
-        earlier = [e for e in ends if e < end]
-        end = (later[0] if by > 0 else earlier[-1]) if (later if by > 0 else earlier) else end
-    else:
-        later = [s for s in starts if s > start]
-        earlier = [s for s in starts if s < start]
-        start = (later[0] if by > 0 else earlier[-1]) if (later if by > 0 else earlier) else start
-    if start >= end or (start, end) == (entity.start, entity.end):
-        return None
-    return replace(entity, start=start, end=end, text=text[start:end], score=None)
+        reviewed = sum(file.state == "reviewed" for file in self.files.files)
+        read = sum(file.state in READ for file in self.files.files)
+        if reviewed:
+            parts.append(f"{reviewed:,} of {read:,} reviewed")
+        self.status.say(parts, self.scanning)

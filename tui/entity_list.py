@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from rich.cells import set_cell_size
 
-from tui.document_view import shown
-from tui.rows import RowList
+from tui.rows import RowList, shown
 from uner_edge.document import Entity
-from uner_edge.review import Verdict
-
-Row = tuple[Entity, Verdict | None]
+from uner_edge.review import Key, Verdict
 
 SORTS = ("place", "score", "type", "text")
 MARKS: dict[Verdict | None, tuple[str, str]] = {
@@ -22,6 +21,14 @@ MARKS: dict[Verdict | None, tuple[str, str]] = {
     "rejected": ("✗ ", "red"),
     "added": ("+ ", "green"),
 }
+
+
+@dataclass(slots=True)
+class Row:
+    """An entity and what a person said of it."""
+
+    entity: Entity
+    verdict: Verdict | None
 
 
 class EntityList(RowList):
@@ -40,28 +47,42 @@ class EntityList(RowList):
         self.pattern = ""
         self.sort = "place"
 
-    def fill(self, rows: Sequence[Row], colours: dict[str, str]) -> None:
+    def fill(self, rows: Sequence[tuple[Entity, Verdict | None]], colours: dict[str, str]) -> None:
         """Takes the entities of a document, in text order."""
-        self._all = list(rows)
+        self._all = [Row(entity, verdict) for entity, verdict in rows]
         self._colours = colours
         self._counts = Counter((e.type, e.text) for e, _ in rows)
         self.filter()
 
+    def decide(self, verdicts: Mapping[Key, Verdict | None]) -> None:
+        """Renews the verdicts of rows that are there already; the filters are not asked again."""
+        for (start, end, kind), verdict in verdicts.items():
+            at = bisect.bisect_left(self._all, start, key=lambda row: row.entity.start)
+            for row in self._all[at:]:
+                if row.entity.start > start:
+                    break
+                if (row.entity.end, row.entity.type) == (end, kind):
+                    row.verdict = verdict
+        self.refresh()
+
     def filter(self) -> None:
         """Applies threshold, type, pattern and order; the cursor stays on its entity."""
         before = self.chosen
-        pattern = re.compile(re.escape(self.pattern), re.IGNORECASE)
+        matches = re.compile(re.escape(self.pattern), re.IGNORECASE).search
+        least, kind, pattern = self.threshold, self.type, self.pattern
         self._rows = [
-            (e, verdict)
-            for e, verdict in self._all
-            if (e.score is None or e.score >= self.threshold or verdict is not None)
-            and (self.type is None or e.type == self.type)
-            and pattern.search(e.text)
+            row
+            for row in self._all
+            if ((score := row.entity.score) is None or score >= least or row.verdict is not None)
+            and (kind is None or row.entity.type == kind)
+            and (not pattern or matches(row.entity.text))
         ]
         if self.sort == "score":
-            self._rows.sort(key=lambda row: -(1.0 if row[0].score is None else row[0].score))
+            self._rows.sort(
+                key=lambda row: -(1.0 if row.entity.score is None else row.entity.score)
+            )
         elif self.sort in ("type", "text"):
-            self._rows.sort(key=lambda row: getattr(row[0], self.sort).casefold())
+            self._rows.sort(key=lambda row: getattr(row.entity, self.sort).casefold())
         self.border_subtitle = f"{len(self._rows):,} of {len(self._all):,}, by {self.sort}"
         self.renew()
         if before is not None:
@@ -72,15 +93,26 @@ class EntityList(RowList):
         """What is shown, in order."""
         return self._rows
 
+    def in_text_order(self) -> list[Row]:
+        """What is shown, in the order of the text."""
+        if self.sort == "place":
+            return self._rows
+        return sorted(self._rows, key=lambda row: (row.entity.start, -row.entity.end))
+
     @property
     def chosen(self) -> Entity | None:
         """The entity under the cursor."""
-        return self._rows[self.cursor][0] if self.cursor < len(self._rows) else None
+        return self._rows[self.cursor].entity if self.cursor < len(self._rows) else None
 
     def select(self, entity: Entity) -> bool:
         """Moves the cursor to an entity; whether it is shown."""
-        for index, (other, _) in enumerate(self._rows):
-            if (other.start, other.end, other.type) == (entity.start, entity.end, entity.type):
+        for index, row in enumerate(self._rows):
+            other = row.entity
+            if (
+                other.start == entity.start
+                and other.end == entity.end
+                and other.type == entity.type
+            ):
                 self.cursor = index
                 return True
         return False
@@ -91,7 +123,7 @@ class EntityList(RowList):
 
     def cells(self, row: int) -> list[tuple[str, str]]:
         """Verdict, score, type, text, how often, where."""
-        entity, verdict = self._rows[row]
+        entity, verdict = self._rows[row].entity, self._rows[row].verdict
         mark, style = MARKS[verdict]
         score = "    " if entity.score is None else f"{entity.score:.2f}"
         often = self._counts[entity.type, entity.text]

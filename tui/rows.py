@@ -17,6 +17,11 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 
+def shown(text: str) -> str:
+    """Text without the characters by which a file could command the terminal; tabs are a blank."""
+    return "".join(c if c.isprintable() else " " if c in "\t\r" else "·" for c in text)
+
+
 class RowList(ScrollView, can_focus=True):
     """Rows drawn one by one, with a cursor. Subclasses say what row ``n`` shows (``cells``)."""
 
@@ -118,9 +123,10 @@ class RowList(ScrollView, can_focus=True):
 
     def on_click(self, event: Click) -> None:
         """A click moves the cursor; on its row, it chooses."""
-        row = event.y + int(self.scroll_offset.y)
-        if row < self.count():
+        offset = event.get_content_offset(self)
+        row = -1 if offset is None else offset.y + int(self.scroll_offset.y)
+        if 0 <= row < self.count():
             again = row == self.cursor
             self.cursor = row
             if again:
-                self.post_message(self.Chosen(self, row))
+                self.action_choose()

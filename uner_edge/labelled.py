@@ -36,7 +36,8 @@ class LabelledText(msgspec.Struct, frozen=True):
     dataset: str = ""
     domain: str = ""
     absent: tuple[str, ...] = ()
-    """Types known to have no mention (open annotation only)."""
+    """Types known to have no mention and worth asking: with open annotation the only ones known, in
+    reviewed data those of which a person rejected everything that was found."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,6 +11,12 @@ from uner_edge.document import Entity
 from uner_edge.store import Store, now
 
 Verdict = Literal["accepted", "rejected", "added"]
+
+PASSAGE = 1_000
+"""Characters of a passage of exported data, about: what training takes in at once."""
+
+_BORDER = re.compile(r"\s*\n\s*|(?<=[.!?])\s+")
+"""Ends of lines and sentences."""
 
 Key = tuple[int, int, str]
 """Start, end and type."""
@@ -40,27 +47,27 @@ class Reviews:
         )
         return {(start, end, kind): (text, verdict) for start, end, kind, text, verdict in rows}
 
-    def accept(self, sha256: str, entities: Sequence[Entity]) -> None:
+    def accept(self, sha256: str, entities: Sequence[Entity]) -> Change:
         """They are right."""
-        self._decide(sha256, [(_key(e), e.text, "accepted") for e in entities])
+        return self._decide(sha256, [(_key(e), e.text, "accepted") for e in entities])
 
-    def reject(self, sha256: str, entities: Sequence[Entity]) -> None:
+    def reject(self, sha256: str, entities: Sequence[Entity]) -> Change:
         """They are wrong; one that a person had added is forgotten."""
         known = self.of(sha256)
         after: list[tuple[Key, str, Verdict | None]] = []
         for entity in entities:
             forget = _verdict(known, entity) == "added"
             after.append((_key(entity), entity.text, None if forget else "rejected"))
-        self._decide(sha256, after)
+        return self._decide(sha256, after)
 
-    def add(self, sha256: str, entity: Entity) -> None:
+    def add(self, sha256: str, entity: Entity) -> Change:
         """A span that was missed."""
-        self._decide(sha256, [(_key(entity), entity.text, "added")])
+        return self._decide(sha256, [(_key(entity), entity.text, "added")])
 
-    def change(self, sha256: str, old: Entity, new: Entity) -> None:
+    def change(self, sha256: str, old: Entity, new: Entity) -> Change:
         """Another type or other borders: the old span is wrong, the new one right."""
         was_added = _verdict(self.of(sha256), old) == "added"
-        self._decide(
+        return self._decide(
             sha256,
             [
                 (_key(old), old.text, None if was_added else "rejected"),
@@ -101,7 +108,7 @@ class Reviews:
         rows: list[Any] = self._store.rows("SELECT sha256 FROM reviewed")
         return {sha for (sha,) in rows}
 
-    def _decide(self, sha256: str, after: Sequence[tuple[Key, str, Verdict | None]]) -> None:
+    def _decide(self, sha256: str, after: Sequence[tuple[Key, str, Verdict | None]]) -> Change:
         known = self.of(sha256)
         before = tuple(
             (key, text, known[key][1] if key in known else None) for key, text, _ in after
@@ -110,6 +117,7 @@ class Reviews:
         self._write(sha256, change.after)
         self._done.append(change)
         self._undone.clear()
+        return change
 
     def _write(self, sha256: str, rows: Iterable[tuple[Key, str, Verdict | None]]) -> None:
         with self._store.writing():
@@ -140,26 +148,57 @@ def decided(
     return sorted([*found, *added], key=lambda pair: (pair[0].start, -pair[0].end, pair[0].type))
 
 
-def labelled_row(
+def labelled_rows(
     name: str,
     text: str,
     entities: Sequence[tuple[Entity, Verdict | None]],
     types: Sequence[str],
-) -> dict[str, Any]:
-    """A reviewed document as a row of labelled data (``labelled.py``).
+) -> Iterator[dict[str, Any]]:
+    """A reviewed document as rows of labelled data (``labelled.py``), a passage each.
 
-    All asked types are listed, so that what was rejected, like everything not marked, teaches that
-    nothing of the type is there.
+    All asked types are listed, so that everything not marked teaches that nothing of the type is
+    there. Types of which something was rejected in a passage, and nothing kept, are named as
+    ``absent``: they are the hard negatives, which training asks first.
     """
     kept = [e for e, verdict in entities if verdict != "rejected"]
-    return {
-        "id": name,
-        "dataset": "reviewed",
-        "domain": "own",
-        "text": text,
-        "entities": [{"start": e.start, "end": e.end, "type": e.type} for e in kept],
-        "types": list(types),
-    }
+    rejected = [e for e, verdict in entities if verdict == "rejected"]
+    for start, end in _passages(text, [(e.start, e.end) for e in kept]):
+        here = [e for e in kept if start <= e.start and e.end <= end]
+        present = {e.type for e in here}
+        doubted = {e.type for e in rejected if start <= e.start < end}
+        yield {
+            "id": f"{name}:{start}",
+            "dataset": "reviewed",
+            "domain": "own",
+            "text": text[start:end],
+            "entities": [
+                {"start": e.start - start, "end": e.end - start, "type": e.type} for e in here
+            ],
+            "types": list(types),
+            "absent": [kind for kind in types if kind in doubted - present],
+        }
+
+
+def _passages(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Lines and sentences put together up to ``PASSAGE`` characters; no span is cut.
+
+    A single sentence that is longer stays whole.
+    """
+    inside = sorted(spans)
+    start = reach = at = 0
+    best: int | None = None
+    for border in (m.end() for m in _BORDER.finditer(text)):
+        while at < len(inside) and inside[at][0] < border:
+            reach = max(reach, inside[at][1])
+            at += 1
+        if border - start > PASSAGE and best is not None:
+            if text[start:best].strip():
+                yield start, best
+            start, best = best, None
+        if reach <= border:
+            best = border
+    if text[start:].strip():
+        yield start, len(text)
 
 
 def _verdict(decisions: dict[Key, tuple[str, Verdict]], entity: Entity) -> Verdict | None:

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tui.app import UnerApp, moved
-from tui.dialogs import HelpScreen, TypesDialog
+from tui.app import UnerApp
+from tui.dialogs import HelpScreen
+from tui.exporting import export
 from tui.document_view import PART, wrapped
+from tui.types_dialog import TypesDialog
+from tui.words import moved
 from uner_edge.document import Entity, Result
 from uner_edge.labelled import read_labelled
 from uner_edge.model_files import load_manifest
@@ -73,13 +76,19 @@ def library(tmp_path: Path) -> tuple[Path, Path]:
 Flow = Callable[[UnerApp, Pilot[int]], Awaitable[None]]
 
 
+@pytest.fixture(autouse=True)
+def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
 def drive(library: tuple[Path, Path], flow: Flow, size: tuple[int, int] = (110, 34)) -> None:
     """Runs a flow; what a worker does is waited for by its effect."""
 
     async def run() -> None:
         app = UnerApp([str(library[0])], Settings(), library[1])
         async with app.run_test(size=size) as pilot:
-            await until(pilot, lambda: app.view.text == TEXTS["a.txt"])
+            await until(pilot, lambda: app.pane.view.text == TEXTS["a.txt"])
             await flow(app, pilot)
 
     asyncio.run(run())
@@ -94,11 +103,11 @@ async def until(pilot: Pilot[int], holds: Callable[[], bool]) -> None:
 
 
 def listed(app: UnerApp) -> list[tuple[str, str]]:
-    return [(e.text, e.type) for e, _ in app.entities.rows]
+    return [(e.text, e.type) for e in (r.entity for r in app.pane.entities.rows)]
 
 
 def verdicts(app: UnerApp) -> dict[tuple[str, str], str | None]:
-    return {(e.text, e.type): verdict for e, verdict in app.entities.rows}
+    return {(r.entity.text, r.entity.type): r.verdict for r in app.pane.entities.rows}
 
 
 def test_earlier_results_open_at_once_and_the_document_follows(library: tuple[Path, Path]) -> None:
@@ -107,7 +116,7 @@ def test_earlier_results_open_at_once_and_the_document_follows(library: tuple[Pa
             ("done", 5), ("done", 1), ("done", 1),
         ]  # fmt: skip
         await pilot.press("down")
-        await until(pilot, lambda: app.view.text == TEXTS["b.txt"])
+        await until(pilot, lambda: app.pane.view.text == TEXTS["b.txt"])
         assert listed(app) == [("Zoë Łuk", "person")]
 
     drive(library, flow)
@@ -117,19 +126,20 @@ def test_threshold_type_text_and_order_filter_without_a_new_run(
     library: tuple[Path, Path],
 ) -> None:
     async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
-        shown = len(app.entities.rows)
+        await pilot.press("enter")
+        shown = len(app.pane.entities.rows)
         await pilot.press(*["minus"] * 4)
-        assert len(app.entities.rows) == 5 > shown
+        assert len(app.pane.entities.rows) == 5 > shown
         await pilot.press(*["plus"] * 10)
         assert listed(app) == [("Zoë Łuk", "person"), ("Tromsø", "location")]
         await pilot.press(*["minus"] * 10)
         await pilot.press("o")
         assert listed(app)[:2] == [("Zoë Łuk", "person"), ("Tromsø", "location")]
-        await pilot.press("o", "o", "o", "y", "down", "down", "enter")
-        await until(pilot, lambda: app.entities.type == "location")
+        await pilot.press("o", "o", "o", "f", "down", "down", "enter")
+        await until(pilot, lambda: app.pane.entities.type == "location")
         assert listed(app) == [("Tromsø", "location"), ("Ana Marija", "location")]
-        await pilot.press("y", "enter")
-        await until(pilot, lambda: app.entities.type is None)
+        await pilot.press("f", "enter")
+        await until(pilot, lambda: app.pane.entities.type is None)
         await pilot.press("slash", *"zoë", "enter")
         await until(pilot, lambda: listed(app) == [("Zoë Łuk", "person")])
 
@@ -157,7 +167,7 @@ def test_type_and_borders_are_corrected_and_missed_ones_added(
 ) -> None:
     async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
         await pilot.press(*["minus"] * 4, "enter", "end")
-        assert app.entities.chosen is not None and app.entities.chosen.text == "Imatinib"
+        assert app.pane.entities.chosen is not None and app.pane.entities.chosen.text == "Imatinib"
         await pilot.press("e", "down", "enter")
         await until(pilot, lambda: verdicts(app).get(("Imatinib", "location")) == "added")
         assert verdicts(app)["Imatinib", "drug"] == "rejected"
@@ -179,10 +189,10 @@ def test_all_equal_mentions_and_the_next_uncertain_one(library: tuple[Path, Path
         await pilot.press(*["minus"] * 4, "enter", "home", "A")
         assert verdicts(app)["Zoë Łuk", "person"] == "accepted"
         await pilot.press("n")
-        assert app.entities.chosen is not None
-        assert app.entities.chosen.text == "Imatinib"  # .25, nearest to the threshold
+        assert app.pane.entities.chosen is not None
+        assert app.pane.entities.chosen.text == "Imatinib"  # .25, nearest to the threshold
         await pilot.press("home", "down", "w")
-        assert app.entities.chosen.type == "location"
+        assert app.pane.entities.chosen.type == "location"
 
     drive(library, flow)
 
@@ -194,10 +204,10 @@ def test_reviewed_files_are_left_and_exported_as_data(
 
     async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
         await pilot.press("enter", "home", "r", "space")
-        await until(pilot, lambda: app.view.text == TEXTS["b.txt"])
+        await until(pilot, lambda: app.pane.view.text == TEXTS["b.txt"])
         assert app.files.files[0].state == "reviewed"
-        assert app.export_now("reviewed", out) == 1
-        assert app.export_now("csv", page) == 3
+        assert export(app.library, "reviewed", out) == (1, [])
+        assert export(app.library, "csv", page) == (3, [])
 
     drive(library, flow)
     (row,) = read_labelled(out)
@@ -245,9 +255,9 @@ def test_a_file_that_is_gone_or_changed_is_said_and_nothing_lost(
         (library[0] / "b.txt").unlink()
         (library[0] / "c.txt").write_text("Other.", "utf-8")
         await pilot.press("down")
-        await until(pilot, lambda: "not there any more" in app.view.text)
+        await until(pilot, lambda: "not there any more" in app.pane.view.text)
         await pilot.press("down")
-        await until(pilot, lambda: "has changed since" in app.view.text)
+        await until(pilot, lambda: "has changed since" in app.pane.view.text)
 
     drive(library, flow)
 
@@ -263,9 +273,9 @@ def test_from_nothing_to_entities_with_the_shipped_model(tmp_path: Path) -> None
         app = UnerApp([str(folder)], Settings(), None, types)
         private = app.session.store_path.parent
         async with app.run_test(size=(100, 30)) as pilot:
-            await until(pilot, lambda: len(app.entities.rows) == 2)
+            await until(pilot, lambda: len(app.pane.entities.rows) == 2)
             assert listed(app) == [("Maria Jensen", "person"), ("Copenhagen", "location")]
-            await until(pilot, lambda: not app._scanning)
+            await until(pilot, lambda: not app.scanning)
             (folder / "b.txt").write_text("Zoë Łuk lives in Tromsø.", "utf-8")
             await pilot.press("s")
             await until(pilot, lambda: [f.state for f in app.files.files] == ["done", "done"])
@@ -301,11 +311,11 @@ def test_a_long_document_opens_part_by_part(library: tuple[Path, Path]) -> None:
     (library[0] / "c.txt").write_text(long, "utf-8")
 
     async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
-        app.view.show(long)
-        assert app.view.parts == (1, 2)
-        app.view.show_place(len(long) - 5)
-        assert app.view.parts == (2, 2)
-        app.view.action_part(-1)
-        assert app.view.parts == (1, 2)
+        app.pane.view.show(long)
+        assert app.pane.view.parts == (1, 2)
+        app.pane.view.show_place(len(long) - 5)
+        assert app.pane.view.parts == (2, 2)
+        app.pane.view.action_part(-1)
+        assert app.pane.view.parts == (1, 2)
 
     drive(library, flow)

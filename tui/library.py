@@ -1,0 +1,97 @@
+"""What a store knows, as the screen and the exports show it: files, texts, entities, decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from tui.file_tree import FileRow
+from uner_edge.document import Document, Entity, Result
+from uner_edge.errors import ReadError
+from uner_edge.files import Found, file_of
+from uner_edge.readers import Limits, ReadOptions, read_documents
+from uner_edge.review import Reviews, Verdict, decided
+from uner_edge.settings import Settings
+from uner_edge.store import Store
+from uner_edge.types import EntityType, TypeSet
+
+
+class Library:
+    """A store and the files it speaks of; belongs to the thread that opened the store."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self.store = store
+        self.settings = settings
+        self.reviews = Reviews(store)
+
+    @property
+    def types(self) -> TypeSet | None:
+        """What the store was asked; None if nothing yet."""
+        question = self.store.question()
+        if question is None:
+            return None
+        return TypeSet(tuple(EntityType(n, d) for n, d in question.types))
+
+    def files(self, found: Sequence[str] = ()) -> list[FileRow]:
+        """Every document that is known, and every file of ``found`` that is not read yet."""
+        rows: dict[str, list[FileRow]] = {}
+        reviewed = self.reviews.reviewed()
+        stored = self.store.rows(
+            "SELECT files.path, files.path || ifnull(member, ''), state, documents.sha256,"
+            " files.error, (SELECT count(*) FROM entities WHERE document = documents.id)"
+            " FROM files LEFT JOIN documents ON documents.file = files.id"
+            " WHERE state != 'deleted' ORDER BY 1, 2"
+        )
+        for file, path, state, sha, error, count in stored:
+            state = "running" if state == "reading" else str(state)
+            state = "reviewed" if sha in reviewed and state == "done" else state
+            row = FileRow(str(path), state, int(str(count or 0)), _text(error), _text(sha))
+            rows.setdefault(str(file), []).append(row)
+        listed = [row for path in found for row in rows.pop(path, [FileRow(path, "new")])]
+        return listed + [row for rest in rows.values() for row in rest]
+
+    def text_of(self, path: str, sha256: str | None) -> Document:
+        """Reads a document.
+
+        Raises:
+            ReadError: It cannot be read, is gone, or has changed since it was scanned.
+        """
+        file = file_of(path)
+        if file is None:
+            raise ReadError("is not there any more")
+        options = ReadOptions(self.settings.text_field, self.settings.max_bytes)
+        limits = Limits(self.settings.read_seconds)
+        for source in read_documents([Found(file, 0, named=True)], [], options, limits):
+            if source.path == path:
+                if not isinstance(source, Document):
+                    raise ReadError(source.reason)
+                if sha256 is not None and source.sha256 != sha256:
+                    raise ReadError("has changed since it was scanned; scan again (s)")
+                return source
+        raise ReadError("is not there any more")
+
+    def entities_of(self, path: str) -> list[Entity]:
+        """What is stored of a document, in text order."""
+        rows = self.store.rows(
+            'SELECT start, "end", type, entities.text, score, page, place FROM entities'
+            " JOIN documents ON documents.id = document JOIN files ON files.id = file"
+            ' WHERE files.path || member = ? ORDER BY start, -"end", type',
+            (path,),
+        )
+        return [Entity(*row) for row in rows]  # type: ignore[arg-type]
+
+    def rows_of(self, path: str, sha256: str | None) -> list[tuple[Entity, Verdict | None]]:
+        """Entities with verdicts, those that a person added among them."""
+        decisions = self.reviews.of(sha256) if sha256 else {}
+        return decided(self.entities_of(path), decisions)
+
+    def results(self) -> Iterator[Result]:
+        """Everything, as decided: for the formats of ``uner extract``."""
+        for result in self.store.results():
+            rows = decided(result.entities, self.reviews.of(result.sha256 or ""))
+            kept = tuple(e for e, verdict in rows if verdict != "rejected")
+            yield replace(result, entities=kept)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
