@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import itertools
 import json
+import os
 import random
 import re
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 # torch is loaded by the fixtures that need it: tests of the runtime run without it.
 if TYPE_CHECKING:
@@ -331,3 +333,16 @@ def tuned_run(
     out = tmp_path_factory.mktemp("tuned")
     tune(tune_recipe, tiny_data, out, threading.Event())
     return out
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium of this machine; in continuous integration it has to be there."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+    if path is None:
+        assert "CI" not in os.environ, "no chromium: make browser"
+        pytest.skip("no chromium on this machine: make browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()

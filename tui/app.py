@@ -495,7 +495,8 @@ class UnerApp(App[int]):
     def _say(self) -> None:
         types = self.library.types
         parts = [self.session.settings.model]
-        parts.append(f"{len(types)} types" if types else "no types")
+        count = len(types) if types else 0
+        parts.append("no types" if not count else "1 type" if count == 1 else f"{count} types")
         parts.append(f"threshold {self.pane.threshold or 0:.2f}")
         shown, of = self.pane.view.parts
         if of > 1:

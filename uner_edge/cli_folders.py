@@ -187,18 +187,28 @@ def tui(
     nested: Nested = None,
     max_bytes: MaxBytes = None,
     text_field: TextField = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="In a browser of this machine instead; nobody else's.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="With --serve.")] = 8000,
     config: Config = None,
 ) -> None:
     """Browse, review and correct in the terminal: all by keyboard; F1 shows the keys.
 
     [bold]uner tui letters/ --preset clinical --store letters.uner[/bold]
+
+    [bold]uner tui letters/ --serve[/bold] prints an address to open in a browser.
     """
     try:
         # By name: the library knows nothing of the application that is built on it.
+        if serve:
+            arguments = [argument for argument in sys.argv[1:] if argument != "--serve"]
+            raise typer.Exit(import_module("tui.serving").serve(arguments, port))
         run_tui = import_module("tui.main").run_tui
     except ModuleNotFoundError as error:
+        extra = "serve" if serve else "tui"
         raise UsageError(
-            f"the terminal UI needs {error.name}; pip install 'uner-edge[tui]'"
+            f"the terminal UI needs {error.name}; pip install 'uner-edge[{extra}]'"
         ) from error
 
     settings = settings_of(locals())

@@ -20,6 +20,9 @@ _DENIED = frozenset(
 )
 
 
+_listening: set[tuple[str, int]] = set()
+
+
 def deny_network() -> None:
     """Installs an audit hook (PEP 578) that cannot be removed; it covers all Python code.
 
@@ -28,10 +31,17 @@ def deny_network() -> None:
     sys.addaudithook(_refuse)
 
 
+def allow_listening(port: int) -> None:
+    """Lets programs of this machine connect to this one, at 127.0.0.1; nothing may connect out."""
+    _listening.add(("127.0.0.1", port))
+
+
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
     if event not in _DENIED:
         return
     first = arguments[0] if arguments else None
     if isinstance(first, socket.socket) and first.family == getattr(socket, "AF_UNIX", None):
+        return
+    if event == "socket.bind" and arguments[1] in _listening:
         return
     raise PermissionError(f"uner-edge does not use the network: {event} refused")

@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 
 from tui.app import UnerApp
 from tui.dialogs import HelpScreen
-from tui.exporting import export
 from tui.document_view import PART, wrapped
+from tui.exporting import export
 from tui.types_dialog import TypesDialog
 from tui.words import moved
 from uner_edge.document import Entity, Result

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.uner_edge.test_formats import FIRST, SECOND, UNREAD, entity, result, written_file
 
@@ -22,19 +20,6 @@ EVIL = result(
     (entity(HOSTILE, "</script>", "drug", 0.2), entity(HOSTILE, "end", "drug", 0.7)),
     "<b>evil</b>.txt",
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium of this machine; in continuous integration it has to be there."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-    if path is None:
-        assert "CI" not in os.environ, "no chromium: make browser"
-        pytest.skip("no chromium on this machine: make browser")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
