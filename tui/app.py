@@ -69,7 +69,8 @@ class UnerApp(App[int]):
         Binding("alt+down", "heighten(5)", "higher document", show=False),
         Binding("alt+up", "heighten(-5)", "lower document", show=False),
         Binding("f1,question_mark", "help", "keys"),
-        Binding("q,ctrl+q", "leave", "quit"),
+        Binding("q", "leave", "quit"),
+        Binding("ctrl+q", "leave", "quit", show=False),
     ]
 
     @dataclass
@@ -109,6 +110,8 @@ class UnerApp(App[int]):
         self.session = Session(paths, settings, store)
         self.memory: Memory = load_memory()
         self.scanning = False
+        self.warning = ""
+        """Said once the screen is there."""
         self._wanted = types
         self._next: tuple[TypeSet, str] | None = None
         self._last_drawn = 0.0
@@ -157,6 +160,8 @@ class UnerApp(App[int]):
             self.action_types()
         else:
             self._take_threshold()
+        if self.warning:
+            self.notify(self.warning, severity="warning", timeout=15)
         self._say()
 
     def on_resize(self, event: Resize) -> None:

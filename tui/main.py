@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 
 from tui.app import UnerApp
@@ -14,7 +15,12 @@ from uner_edge.types import TypeSet
 
 def run_tui(paths: list[str], settings: Settings, store: Path | None, types: TypeSet | None) -> int:
     """Runs the application until it is left; its exit code."""
-    return UnerApp(paths, settings, store, types).run() or 0
+    app = UnerApp(paths, settings, store, types)
+    output = sys.__stderr__
+    if isinstance(output, TextIOWrapper) and "utf" not in output.encoding.lower():
+        output.reconfigure(errors="replace")
+        app.warning = f"this terminal is said to speak {output.encoding}: set LANG=C.UTF-8"
+    return app.run() or 0
 
 
 def main() -> None:
