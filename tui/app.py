@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.widgets import Footer
 
 from tui.colours import HIGH_CONTRAST, colours
-from tui.dialogs import HelpScreen
+from tui.dialogs import ConfirmDialog, HelpScreen
 from tui.document_pane import DocumentPane
 from tui.document_view import DocumentView
 from tui.export_dialog import ExportDialog
@@ -32,7 +32,7 @@ from tui.session import Session
 from tui.status_line import StatusLine
 from tui.types_dialog import TypesDialog
 from uner_edge.document import Document
-from uner_edge.errors import ReadError, UnerError
+from uner_edge.errors import ReadError, StoreError, UnerError
 from uner_edge.model_files import load_manifest
 from uner_edge.scan import Event, Plan
 from uner_edge.settings import Settings
@@ -292,13 +292,23 @@ class UnerApp(App[int]):
         self.status.say_model("")
         self.notify(why, severity="error", timeout=15)
 
-    def _ask(self, types: TypeSet, model: str) -> None:
+    @work
+    async def _ask(self, types: TypeSet, model: str) -> None:
         """Makes this the question, once a scan of another one has ended, and searches."""
-        if self.scanning:
-            self._next = (types, model)
-            self.session.cancel()
-            return
         try:
+            forgotten = self.session.would_forget(types, model)
+            if forgotten and not await self.push_screen_wait(
+                ConfirmDialog(
+                    f"{self.session.store_path.name} holds {forgotten:,} entities found by another"
+                    " model or for other types",
+                    "search anew and forget them (decisions stay)",
+                )
+            ):
+                return
+            if self.scanning:
+                self._next = (types, model)
+                self.session.cancel()
+                return
             self.session.ask(types, model)
         except UnerError as error:
             self._refuse(str(error))
@@ -426,7 +436,11 @@ class UnerApp(App[int]):
         if file is None or file.sha256 is None:
             self.notify("no document that is searched is shown", severity="warning")
             return
-        self.library.reviews.mark(file.sha256, True)
+        try:
+            self.library.reviews.mark(file.sha256, True)
+        except StoreError as error:
+            self._refuse(str(error))
+            return
         for row in self.files.files:
             if row.sha256 == file.sha256 and row.state == "done":
                 row.state = "reviewed"

@@ -60,6 +60,24 @@ class ChoiceDialog(Dialog[str]):
             self.dismiss(self._names[int(event.key) - 1])
 
 
+class ConfirmDialog(Dialog[bool]):
+    """Whether to do something that cannot be undone."""
+
+    def __init__(self, what: str, deed: str) -> None:
+        super().__init__()
+        self._what, self._deed = what, deed
+
+    def compose(self) -> ComposeResult:
+        """What it is about; leaving things as they are comes first."""
+        with Vertical(id="box"):
+            yield Label(escape(self._what), classes="title")
+            yield OptionList(Option("leave all as it is"), Option(escape(self._deed)))
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Takes the answer."""
+        self.dismiss(event.option_index == 1)
+
+
 class AskDialog(Dialog[str]):
     """A line of text."""
 

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -26,6 +26,7 @@ from tui.filter_line import FilterLine
 from tui.library import Library
 from tui.words import moved
 from uner_edge.document import Document, Entity
+from uner_edge.errors import StoreError
 from uner_edge.review import Change
 
 STEP = 0.05
@@ -220,30 +221,41 @@ class DocumentPane(Vertical):
     def action_accept(self) -> None:
         """The chosen entity is right; on to the next."""
         if (now := self._chosen()) is not None:
-            self._next(self.library.reviews.accept(now[0], [now[1]]))
+            self._decide(self.library.reviews.accept, now[0], [now[1]])
 
     def action_reject(self) -> None:
         """The chosen entity is wrong; on to the next."""
         if (now := self._chosen()) is not None:
-            self._next(self.library.reviews.reject(now[0], [now[1]]))
+            self._decide(self.library.reviews.reject, now[0], [now[1]])
 
     def action_accept_equal(self) -> None:
         """All of the same type and text in this document are right."""
         if (now := self._chosen()) is not None:
-            self._next(self.library.reviews.accept(now[0], self._equal(now[1])))
+            self._decide(self.library.reviews.accept, now[0], self._equal(now[1]))
 
     def action_reject_equal(self) -> None:
         """All of the same type and text in this document are wrong."""
         if (now := self._chosen()) is not None:
-            self._next(self.library.reviews.reject(now[0], self._equal(now[1])))
+            self._decide(self.library.reviews.reject, now[0], self._equal(now[1]))
 
-    def _next(self, change: Change) -> None:
+    def _decide(
+        self, decide: Callable[[str, Sequence[Entity]], Change], sha256: str, about: list[Entity]
+    ) -> None:
         at = self.entities.cursor
-        self._take(change)
-        self.entities.action_go(min(at + 1, max(0, self.entities.count() - 1)))
+        if self._stored(decide, sha256, about):
+            self.entities.action_go(min(at + 1, max(0, self.entities.count() - 1)))
 
-    def _take(self, change: Change) -> None:
-        """Shows what a decision changed."""
+    def _stored(self, decide: Callable[..., Change], *arguments: object) -> bool:
+        """Whether a decision could be stored; if so, the screen shows it."""
+        try:
+            change = decide(*arguments)
+        except StoreError as error:
+            self.notify(f"not decided: {error}", severity="error", timeout=15)
+            return False
+        self._show_change(change)
+        return True
+
+    def _show_change(self, change: Change) -> None:
         verdicts = {key: verdict for key, _, verdict in change.after}
         before = (verdict for _, _, verdict in change.before)
         if _only_marks(verdicts.values()) and _only_marks(before):
@@ -254,8 +266,8 @@ class DocumentPane(Vertical):
         self.post_message(self.Changed())
 
     def _replace(self, old: tuple[str, Entity], new: Entity) -> None:
-        self._take(self.library.reviews.change(old[0], old[1], new))
-        self.entities.select(new)
+        if self._stored(self.library.reviews.change, old[0], old[1], new):
+            self.entities.select(new)
 
     @work
     async def action_retype(self) -> None:
@@ -302,18 +314,23 @@ class DocumentPane(Vertical):
         name = await self.app.push_screen_wait(ChoiceDialog(f"“{text[:60]}” is a", types.names))
         if name is not None:
             new = Entity(start, end, name, text)
-            self._take(self.library.reviews.add(file.sha256, new))
-            self.entities.select(new)
+            if self._stored(self.library.reviews.add, file.sha256, new):
+                self.entities.select(new)
 
     def action_undo(self) -> None:
         """Takes the last decision back."""
-        self._restored(self.library.reviews.undo(), "undone", "nothing to undo")
+        self._restore(self.library.reviews.undo, "undone", "nothing to undo")
 
     def action_redo(self) -> None:
         """Decides again."""
-        self._restored(self.library.reviews.redo(), "done again", "nothing to do again")
+        self._restore(self.library.reviews.redo, "done again", "nothing to do again")
 
-    def _restored(self, change: Change | None, said: str, nothing: str) -> None:
+    def _restore(self, restore: Callable[[], Change | None], said: str, nothing: str) -> None:
+        try:
+            change = restore()
+        except StoreError as error:
+            self.notify(f"not {said}: {error}", severity="error", timeout=15)
+            return
         elsewhere = change is not None and (self.file is None or change.sha256 != self.file.sha256)
         where = " (in another document)" if elsewhere else ""
         self.notify(nothing if change is None else said + where)

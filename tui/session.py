@@ -62,9 +62,33 @@ class Session:
         Raises:
             ModelError: There is no such model, or it is damaged.
         """
-        settings = replace(self.settings, model=model)
+        question = self._question(types, model)
+        self.library.settings = replace(self.settings, model=model)
+        store = self.library.store
+        if store.question() == question:
+            return
+        with store.writing():
+            store.database.execute("DELETE FROM files")
+            store.database.execute("DELETE FROM question")
+            store.ask(question)
+
+    def would_forget(self, types: TypeSet, model: str) -> int:
+        """How many entities that somebody wanted to keep ``ask`` would forget.
+
+        Raises:
+            ModelError: There is no such model, or it is damaged.
+        """
+        if self._private is not None or self.library.store.question() in (
+            None, self._question(types, model)
+        ):  # fmt: skip
+            return 0
+        ((count,),) = self.library.store.rows("SELECT count(*) FROM entities")
+        return int(str(count))
+
+    def _question(self, types: TypeSet, model: str) -> Question:
+        settings = self.settings
         manifest = load_manifest(model, settings.template)
-        question = Question(
+        return Question(
             manifest.label,
             tuple((t.name, t.definition) for t in types),
             min(LEAST, manifest.threshold),
@@ -72,14 +96,6 @@ class Session:
             settings.occurrences,
             settings.text_field,
         )
-        self.library.settings = settings
-        store = self.library.store
-        if store.question() == question:
-            return
-        with store.writing():
-            store.database.execute("DELETE FROM files")
-            store.database.execute("DELETE FROM question")
-        store.ask(question)
 
     @property
     def default_threshold(self) -> float:

@@ -79,18 +79,18 @@ class Reviews:
         """Takes the last decision back; None if there is none."""
         if not self._done:
             return None
-        change = self._done.pop()
+        change = self._done[-1]
         self._write(change.sha256, change.before)
-        self._undone.append(change)
+        self._undone.append(self._done.pop())
         return change
 
     def redo(self) -> Change | None:
         """Decides again what was taken back last."""
         if not self._undone:
             return None
-        change = self._undone.pop()
+        change = self._undone[-1]
         self._write(change.sha256, change.after)
-        self._done.append(change)
+        self._done.append(self._undone.pop())
         return change
 
     def mark(self, sha256: str, reviewed: bool) -> None:
