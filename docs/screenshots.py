@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -48,7 +49,10 @@ async def terminal_ui() -> None:
         await pilot.pause(1)
         await pilot.press("enter", "down", "a", "r")
         await pilot.pause(0.5)
-        (HERE / "tui.svg").write_text(app.export_screenshot(title="uner tui samples"), "utf-8")
+        picture = app.export_screenshot(title="uner tui samples")
+        # Nothing is to be loaded from elsewhere to look at it.
+        picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
+        (HERE / "tui.svg").write_text(picture, "utf-8")
 
 
 if __name__ == "__main__":

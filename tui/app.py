@@ -57,7 +57,7 @@ class UnerApp(App[int]):
         Binding("s", "scan", "scan"),
         Binding("p", "pause", "pause the scan, or go on", show=False),
         Binding("c", "cancel_scan", "cancel the scan", show=False),
-        Binding("space", "save_next", "reviewed, next"),
+        Binding("space", "save_next", "reviewed"),
         Binding("N", "next_file", "next file that is not reviewed", show=False),
         Binding("slash", "find", "find"),
         Binding("plus,equals_sign", "threshold(1)", "higher threshold", show=False),
@@ -122,7 +122,7 @@ class UnerApp(App[int]):
             yield FileTree(id="files")
             yield DocumentPane(self.library, id="pane")
         yield StatusLine(id="status")
-        yield Footer(compact=True)
+        yield Footer(compact=True, show_command_palette=False)
 
     @property
     def library(self) -> Library:
@@ -167,6 +167,7 @@ class UnerApp(App[int]):
     def on_resize(self, event: Resize) -> None:
         """Side by side, or one above the other."""
         self.screen_stack[0].set_class(event.size.width < NARROW, "narrow")
+        self._lay_out()
 
     def on_unmount(self) -> None:
         """Remembers the look and lets the store go."""
@@ -177,7 +178,8 @@ class UnerApp(App[int]):
     # Layout
 
     def _lay_out(self) -> None:
-        self.files.styles.width = f"{self.memory.files_width}%"
+        narrow = self.screen_stack[0].has_class("narrow")
+        self.files.styles.width = "100%" if narrow else f"{self.memory.files_width}%"
         self.pane.view.styles.height = f"{self.memory.document_height}fr"
         self.pane.entities.styles.height = f"{100 - self.memory.document_height}fr"
 
@@ -524,4 +526,5 @@ class UnerApp(App[int]):
         read = sum(file.state in READ for file in self.files.files)
         if reviewed:
             parts.append(f"{reviewed:,} of {read:,} reviewed")
+        parts.append("F1 keys")
         self.status.say(parts, self.scanning)

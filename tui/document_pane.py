@@ -39,7 +39,7 @@ class DocumentPane(Vertical):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "accept", "accept"),
         Binding("r", "reject", "reject"),
-        Binding("e", "retype", "other type"),
+        Binding("e", "retype", "type"),
         Binding("i", "add", "add"),
         Binding("A", "accept_equal", "accept all equal", show=False),
         Binding("R", "reject_equal", "reject all equal", show=False),
@@ -49,7 +49,7 @@ class DocumentPane(Vertical):
         Binding("right_curly_bracket", "border('start', 1)", "begin a word later", show=False),
         Binding("u", "undo", "undo"),
         Binding("U,ctrl+r", "redo", "redo", show=False),
-        Binding("n", "uncertain", "next uncertain"),
+        Binding("n", "uncertain", "uncertain"),
         Binding("w", "equal", "next of the same text", show=False),
         Binding("f", "filter_type", "only one type", show=False),
         Binding("o", "sort", "order", show=False),

@@ -165,6 +165,7 @@ class DocumentView(ScrollView, can_focus=True):
             style = self._style(covering)
             if self.selection and self.selection[0] <= first and last <= self.selection[1]:
                 style += self.get_component_rich_style("document--selection", partial=True)
+                style += Style(reverse=self.app.no_color)
             pieces.append((first, last, style))
         return pieces
 

@@ -35,6 +35,9 @@ class RowList(ScrollView, can_focus=True):
         Binding("enter", "choose", "open", show=False),
     ]
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"rows--cursor", "rows--here"}
+    """The row under the cursor, with and without the focus."""
+
     cursor: reactive[int] = reactive(0)
 
     @dataclass
@@ -91,7 +94,10 @@ class RowList(ScrollView, can_focus=True):
         if row >= self.count():
             return Strip.blank(width, base)
         if row == self.cursor:
-            base += Style.parse("reverse" if self.has_focus else "underline")
+            marked = "rows--cursor" if self.has_focus else "rows--here"
+            base += self.get_component_rich_style(marked, partial=True)
+            if self.app.no_color:
+                base += Style(reverse=self.has_focus, underline=not self.has_focus)
         segments = [Segment(text, base + Style.parse(style)) for text, style in self.cells(row)]
         return Strip(segments).adjust_cell_length(width, base)
 

@@ -18,6 +18,7 @@ class StatusLine(Static):
     """Facts, and while a scan goes on a bar, its rate and the time left."""
 
     paused = False
+    clock = staticmethod(time.monotonic)
 
     def __init__(self, **arguments: str) -> None:
         super().__init__("", **arguments)  # type: ignore[arg-type]
@@ -28,7 +29,7 @@ class StatusLine(Static):
 
     def begin(self) -> None:
         """A scan begins."""
-        self._began = time.monotonic()
+        self._began = self.clock()
         self._files = self._bytes = self._found = 0
         self._all_files = self._all_bytes = 0
         self.paused = False
@@ -62,7 +63,7 @@ class StatusLine(Static):
     def _progress(self) -> str:
         if not self._all_files:
             return "looking for what is new"
-        took = max(0.1, time.monotonic() - self._began)
+        took = max(0.1, self.clock() - self._began)
         share = self._bytes / self._all_bytes if self._all_bytes else 0.0
         bar = "▰" * round(BAR * share) + "▱" * (BAR - round(BAR * share))
         left = took * (1 - share) / share if share else None

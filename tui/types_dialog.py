@@ -19,6 +19,9 @@ from tui.packs import as_lines, own_packs, save_pack, with_definitions
 from uner_edge.errors import TypesError
 from uner_edge.types import EntityType, TypeSet, load_pack, load_preset, presets
 
+LINE = 55
+"""Characters of a set that are shown."""
+
 
 class TypesDialog(Dialog[TypeSet]):
     """Names in a field, and lists to fill it from."""
@@ -48,7 +51,7 @@ class TypesDialog(Dialog[TypeSet]):
             yield Label("", id="problem")
             yield OptionList(
                 *(
-                    Option(f"{escape(name)}  [dim]{escape(', '.join(kinds.names))}[/dim]")
+                    Option(f"{escape(name)}  [dim]{escape(_short(kinds))}[/dim]")
                     for name, kinds in self._offered
                 ),
                 id="sets",
@@ -144,6 +147,12 @@ class DefinitionsDialog(Dialog[TypeSet]):
             self.dismiss(with_definitions(self.query_one(TextArea).text))
         except TypesError as error:
             self.query_one("#problem", Label).update(escape(str(error)))
+
+
+def _short(types: TypeSet) -> str:
+    """The first names, so many as a line holds."""
+    names = ", ".join(types.names)
+    return names if len(names) <= LINE else f"{names[:LINE]}…"
 
 
 def _definitions(types: TypeSet) -> dict[str, str]:
