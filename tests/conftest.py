@@ -335,7 +335,8 @@ def tuned_run(
     return out
 
 
-@pytest.fixture(scope="session")
+# Not of the session: while Playwright runs, nothing else can have an event loop in this thread.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium of this machine; in continuous integration it has to be there."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")

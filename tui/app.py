@@ -1,4 +1,7 @@
-"""The application: files on the left, a document and its entities on the right, all by keyboard."""
+"""The application: files on the left, a document and its entities on the right, all by keyboard.
+
+Dialogs are imported where they are opened: the first screen does not wait for them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import App, ComposeResult
@@ -20,24 +23,21 @@ from tui.colours import HIGH_CONTRAST, colours
 from tui.dialogs import ConfirmDialog, HelpScreen
 from tui.document_pane import DocumentPane
 from tui.document_view import DocumentView
-from tui.export_dialog import ExportDialog
-from tui.exporting import export
 from tui.file_tree import READ, FileRow, FileTree
 from tui.library import Library
 from tui.memory import Memory, load_memory, save_memory
-from tui.models_dialog import ModelsDialog
-from tui.redaction_preview import RedactionPreview
 from tui.rows import RowList
 from tui.session import Session
 from tui.status_line import StatusLine
-from tui.types_dialog import TypesDialog
 from uner_edge.document import Document
 from uner_edge.errors import ReadError, StoreError, UnerError
 from uner_edge.model_files import load_manifest
-from uner_edge.scan import Event, Plan
 from uner_edge.settings import Settings
 from uner_edge.store_file import opened_store
 from uner_edge.types import TypeSet
+
+if TYPE_CHECKING:
+    from uner_edge.scan import Event, Plan
 
 NARROW = 90
 """Columns below which the files stand above the document."""
@@ -153,6 +153,10 @@ class UnerApp(App[int]):
         self.pane.entities.sort = self.memory.sort
         self._lay_out()
         self.files.focus()
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """What can wait until there is something to look at."""
         self.look()
         if self._wanted is not None:
             self._ask(self._wanted, self.session.settings.model)
@@ -252,6 +256,8 @@ class UnerApp(App[int]):
     @work
     async def action_types(self) -> None:
         """Asks what to find."""
+        from tui.types_dialog import TypesDialog
+
         dialog = TypesDialog(self.library.types, self.memory.recent_types())
         types = await self.push_screen_wait(dialog)
         if types is not None:
@@ -260,6 +266,8 @@ class UnerApp(App[int]):
     @work
     async def action_models(self) -> None:
         """Asks for a model; what was found by another one is found anew."""
+        from tui.models_dialog import ModelsDialog
+
         name = await self.push_screen_wait(ModelsDialog(self.session.settings.model))
         if name is not None:
             self.prepare(name)
@@ -354,8 +362,10 @@ class UnerApp(App[int]):
 
     def on_uner_app_happened(self, message: Happened) -> None:
         """Counts, and draws at most some times a second."""
+        from uner_edge.scan import Event
+
         event = message.event
-        if isinstance(event, Plan):
+        if not isinstance(event, Event):
             self._queue(event)
             return
         self.status.count(event)
@@ -464,6 +474,8 @@ class UnerApp(App[int]):
     @work
     async def action_export(self) -> None:
         """Writes everything, as decided, in a format of one's choice."""
+        from tui.export_dialog import ExportDialog
+
         answer = await self.push_screen_wait(ExportDialog())
         if answer is not None:
             self.run_export(*answer)
@@ -471,6 +483,8 @@ class UnerApp(App[int]):
     @work(thread=True, group="export")
     def run_export(self, name: str, path: Path) -> None:
         """Reads the store a second time, so that the screen goes on meanwhile."""
+        from tui.exporting import export
+
         try:
             with opened_store(self.session.store_path) as store:
                 library = Library(store, self.session.settings)
@@ -485,6 +499,8 @@ class UnerApp(App[int]):
 
     def action_preview(self) -> None:
         """The document as uner redact would write it."""
+        from tui.redaction_preview import RedactionPreview
+
         document, types = self.pane.document, self.library.types
         if document is None or types is None:
             self.notify("no document is shown", severity="warning")

@@ -114,7 +114,8 @@ class DocumentPane(Vertical):
     def _mark(self) -> None:
         """Document and filter line show what the list shows."""
         if self.document is not None:
-            self.view.mark(self.entities.in_text_order(), self._colours())
+            rows = self.entities.in_text_order()
+            self.view.mark(rows, self.entities.longest, self._colours())
         of = self.entities
         self.query_one(FilterLine).show(self.threshold or 0.0, of.type, of.pattern)
         self.post_message(self.Changed())

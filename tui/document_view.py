@@ -56,7 +56,6 @@ class DocumentView(ScrollView, can_focus=True):
         self._first = 0
         self._lines: list[tuple[int, int]] = []
         self._entities: Sequence[Row] = []
-        self._starts: list[int] = []
         self._longest = 0
         self._colours: dict[str, str] = {}
         self._chosen: Entity | None = None
@@ -78,16 +77,14 @@ class DocumentView(ScrollView, can_focus=True):
         """Shows another document from its beginning."""
         self._text = text
         self._first = 0
-        self._entities, self._starts, self._chosen = [], [], None
+        self._entities, self._chosen = [], None
         self.selection = self._anchor = None
         self._lay_out()
         self.scroll_to(0, 0, animate=False, force=True)
 
-    def mark(self, rows: Sequence[Row], colours: dict[str, str]) -> None:
-        """Colours entities, which are in text order."""
-        self._entities = rows
-        self._starts = [row.entity.start for row in rows]
-        self._longest = max((row.entity.end - row.entity.start for row in rows), default=0)
+    def mark(self, rows: Sequence[Row], longest: int, colours: dict[str, str]) -> None:
+        """Colours entities, which are in text order and have at most ``longest`` characters."""
+        self._entities, self._longest = rows, longest
         self._colours = colours
         self.refresh()
 
@@ -150,8 +147,8 @@ class DocumentView(ScrollView, can_focus=True):
 
     def _styled(self, start: int, end: int) -> list[tuple[int, int, Style]]:
         """Pieces of a line, each with a style; of nested entities the inner one is seen."""
-        low = bisect.bisect_left(self._starts, start - self._longest)
-        high = bisect.bisect_left(self._starts, end)
+        low = bisect.bisect_left(self._entities, start - self._longest, key=_start)
+        high = bisect.bisect_left(self._entities, end, key=_start)
         here = [row for row in self._entities[low:high] if row.entity.end > start]
         inside = {start, end}
         for span in (*((row.entity.start, row.entity.end) for row in here), self.selection):
@@ -262,6 +259,10 @@ class DocumentView(ScrollView, can_focus=True):
         if self._anchor is not None and self.selection is None:
             self.post_message(self.Pointed(self._anchor))
         self._anchor = None
+
+
+def _start(row: Row) -> int:
+    return row.entity.start
 
 
 def wrapped(text: str, start: int, end: int, width: int):  # type: ignore[no-untyped-def]

@@ -42,6 +42,8 @@ class EntityList(RowList):
         self._rows: list[Row] = []
         self._counts: Counter[tuple[str, str]] = Counter()
         self._colours: dict[str, str] = {}
+        self.longest = 0
+        """Characters of the longest entity, whether it is shown or not."""
         self.threshold = 0.0
         self.type: str | None = None
         self.pattern = ""
@@ -52,6 +54,7 @@ class EntityList(RowList):
         self._all = [Row(entity, verdict) for entity, verdict in rows]
         self._colours = colours
         self._counts = Counter((e.type, e.text) for e, _ in rows)
+        self.longest = max((e.end - e.start for e, _ in rows), default=0)
         self.filter()
 
     def decide(self, verdicts: Mapping[Key, Verdict | None]) -> None:
@@ -106,8 +109,13 @@ class EntityList(RowList):
 
     def select(self, entity: Entity) -> bool:
         """Moves the cursor to an entity; whether it is shown."""
-        for index, row in enumerate(self._rows):
+        first = 0
+        if self.sort == "place":
+            first = bisect.bisect_left(self._rows, entity.start, key=lambda row: row.entity.start)
+        for index, row in enumerate(self._rows[first:], first):
             other = row.entity
+            if self.sort == "place" and other.start > entity.start:
+                return False
             if (
                 other.start == entity.start
                 and other.end == entity.end

@@ -8,8 +8,6 @@ from dataclasses import replace
 from tui.file_tree import FileRow
 from uner_edge.document import Document, Entity, Result
 from uner_edge.errors import ReadError
-from uner_edge.files import Found, file_of
-from uner_edge.readers import Limits, ReadOptions, read_documents
 from uner_edge.review import Reviews, Verdict, decided
 from uner_edge.settings import Settings
 from uner_edge.store import Store
@@ -56,6 +54,10 @@ class Library:
         Raises:
             ReadError: It cannot be read, is gone, or has changed since it was scanned.
         """
+        # Imported here: the first screen does not wait for it.
+        from uner_edge.files import Found, file_of
+        from uner_edge.readers import Limits, ReadOptions, read_documents
+
         file = file_of(path)
         if file is None:
             raise ReadError("is not there any more")

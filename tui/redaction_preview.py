@@ -53,7 +53,8 @@ class RedactionPreview(Dialog[None]):
         view.border_title = "Redacted: a preview"
         view.border_subtitle = f"{len(marks):,} replaced"
         view.show(text)
-        view.mark([Row(mark, None) for mark in marks], self._palette)
+        longest = max((len(mark.text) for mark in marks), default=0)
+        view.mark([Row(mark, None) for mark in marks], longest, self._palette)
         view.focus()
         self.query_one("#redacted-hint", Label).update(
             f"mode {self._mode} (m changes it) · uner redact --mode {self._mode} writes it, "

@@ -1,4 +1,7 @@
-"""What the application does, without a screen: asks, finds files, scans, pauses."""
+"""What the application does, without a screen: asks, finds files, scans, pauses.
+
+What reads and searches is imported where it is used: the first screen does not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,19 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tui.library import Library
 from uner_edge.errors import UsageError
-from uner_edge.files import Selection, find_files
-from uner_edge.model_files import load_manifest
-from uner_edge.scan import Event, Plan, carry_out, plan
-from uner_edge.scan_team import worker_count
-from uner_edge.scan_worker import Setup
+from uner_edge.model_files import find_model, load_manifest, read_manifest
 from uner_edge.settings import Settings
 from uner_edge.store import Question
 from uner_edge.store_file import locked, opened_store
 from uner_edge.types import TypeSet
+
+if TYPE_CHECKING:
+    from uner_edge.files import Selection
+    from uner_edge.scan import Event, Plan
 
 LEAST = 0.2
 """Entities from this score on are looked for, so that the threshold can move without a new run."""
@@ -99,11 +103,16 @@ class Session:
 
     @property
     def default_threshold(self) -> float:
-        """The model's own."""
-        return load_manifest(self.settings.model, self.settings.template).threshold
+        """The model's own, as it says; its files are checked before they are loaded."""
+        model, template = self.settings.model, self.settings.template
+        if model.endswith(".gguf"):
+            return load_manifest(model, template).threshold
+        return read_manifest(find_model(model)).threshold
 
     def look(self) -> list[str]:
         """Finds the files at the paths; slow for large folders."""
+        from uner_edge.files import find_files
+
         own = {f"{self.store_path}{suffix}" for suffix in ("", "-wal", "-shm", ".lock")}
         entries = find_files(self.paths, _selection(self.settings))
         return [entry.path for entry in entries if entry.path not in own]
@@ -117,6 +126,11 @@ class Session:
         Raises:
             UnerError: The model cannot be loaded, or the store not be written.
         """
+        from uner_edge.files import find_files
+        from uner_edge.scan import carry_out, plan
+        from uner_edge.scan_team import worker_count
+        from uner_edge.scan_worker import Setup
+
         self._stop.clear()
         self._pause.clear()
         with opened_store(self.store_path) as store:
@@ -126,7 +140,8 @@ class Session:
             settings = replace(self.settings, threshold=question.threshold)
             manifest = load_manifest(settings.model, settings.template)
             threads = settings.threads or (1 if manifest.kind == "tagger" else 0)
-            setup = Setup(settings, list(question.types), threads)
+            # The screen goes before: a key has to show while every core is busy.
+            setup = Setup(settings, list(question.types), threads, nice=10)
             own = {f"{self.store_path}{suffix}" for suffix in ("", "-wal", "-shm", ".lock")}
             entries = find_files(self.paths, _selection(settings))
             found = [entry for entry in entries if entry.path not in own]
@@ -152,4 +167,6 @@ class Session:
 
 
 def _selection(settings: Settings) -> Selection:
+    from uner_edge.files import Selection
+
     return Selection(settings.recursive, settings.include, settings.exclude, settings.max_bytes)

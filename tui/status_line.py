@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual.markup import escape
 from textual.widgets import Static
 
-from uner_edge.scan import Event
+if TYPE_CHECKING:
+    from uner_edge.scan import Event
 
 BAR = 12
 """Cells."""

@@ -28,6 +28,8 @@ class Setup(msgspec.Struct):
     settings: Settings
     types: list[tuple[str, str | None]]
     threads: int
+    nice: int = 0
+    """How far other programs go before (nice, in steps of POSIX)."""
 
 
 class Task(msgspec.Struct):
@@ -54,6 +56,8 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
     if content is None:
         return
     setup = msgspec.msgpack.decode(content, type=Setup)
+    if setup.nice and hasattr(os, "nice"):
+        os.nice(setup.nice)
     settings = setup.settings
     manifest = load_manifest(settings.model, settings.template)
     options = EngineOptions(setup.threads, settings.gpu_layers, settings.occurrences)
