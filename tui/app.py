@@ -206,6 +206,8 @@ class UnerApp(App[int]):
 
     def on_uner_app_listed(self, message: Listed) -> None:
         """Shows the files."""
+        if not self.screen_stack:  # the program is ending
+            return
         self.session.found = message.paths
         self._renew_files()
         if self.pane.file is None:
@@ -243,11 +245,15 @@ class UnerApp(App[int]):
 
     def on_uner_app_text_read(self, message: TextRead) -> None:
         """Shows a document with its entities, unless another one is wanted by now."""
+        if not self.screen_stack:  # the program is ending
+            return
         if self.pane.file is not None and self.pane.file.path == message.path:
             self.pane.show(message.document, message.error)
 
     def on_document_pane_changed(self) -> None:
         """Filters and decisions show in the line at the bottom."""
+        if not self.screen_stack:  # the program is ending
+            return
         self.memory.sort = self.pane.entities.sort
         self._say()
 
@@ -362,6 +368,8 @@ class UnerApp(App[int]):
 
     def on_uner_app_happened(self, message: Happened) -> None:
         """Counts, and draws at most some times a second."""
+        if not self.screen_stack:  # the program is ending
+            return
         from uner_edge.scan import Event
 
         event = message.event
@@ -406,6 +414,8 @@ class UnerApp(App[int]):
 
     def on_uner_app_ended(self, message: Ended) -> None:
         """Says how a scan ended; asks what was to be asked next."""
+        if not self.screen_stack:  # the program is ending
+            return
         self.scanning = False
         self._renew_files()
         if self.pane.file is not None:

@@ -155,3 +155,22 @@ def test_a_scan_pauses_goes_on_and_gives_way_to_another_question(tmp_path: Path)
             await pilot.press("c")
 
     asyncio.run(run())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.0, 0.4, 1.0, 1.6])
+def test_it_may_be_left_at_any_moment(seconds: float, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(60):
+        (folder / f"{number:02}.txt").write_text("Maria Jensen lives in Copenhagen. ", "utf-8")
+
+    async def run() -> None:
+        app = UnerApp([str(folder)], Settings(), None, TypeSet.parse("person"))
+        private = app.session.store_path.parent
+        async with app.run_test(size=(100, 30)) as pilot:
+            await pilot.pause(seconds)
+            await pilot.press("q")
+        assert app.return_code == 0 and not private.exists()
+
+    asyncio.run(run())
