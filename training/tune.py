@@ -134,7 +134,8 @@ class Run:
         base = find_base(recipe.base, CACHE)
         tokenizer = load_tokenizer(base)
         self.corpus = load_corpus(data, recipe.data)
-        counts = type_counts(self.corpus.datasets[TEACHER])
+        everything = [row for rows in self.corpus.datasets.values() for row in rows]
+        counts = type_counts(self.corpus.datasets.get(TEACHER, everything))
         self.negatives = load_negatives(counts, recipe.encoder, recipe.data.similar)
         self.dev = dev_conversations(data, recipe, self.negatives)
         # A frozen base needs no more than the precision it is multiplied in.

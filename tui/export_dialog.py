@@ -40,7 +40,8 @@ class ExportDialog(Dialog[tuple[str, Path]]):
         name = self._names[event.option_index]
         path = Path(self.query_one("#path", Input).value or "entities").expanduser()
         if name == REVIEWED:
-            path = path.with_suffix(".jsonl")
+            if not path.name.endswith((".jsonl", ".jsonl.gz")):
+                path = path.with_suffix(".jsonl")
         elif format_for(path) != name:
             path = path.with_suffix("").with_name(path.stem + (*FORMATS[name].suffixes, "")[0])
         self.dismiss((name, path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -52,7 +53,8 @@ def _export_reviewed(library: Library, path: Path) -> tuple[int, list[str]]:
     left_out = []
     count = 0
     try:
-        with partial.open("w", encoding="utf-8") as stream:
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(partial, "wt", encoding="utf-8") as stream:
             for file in library.files():
                 if file.sha256 not in reviewed:
                     continue
