@@ -102,9 +102,8 @@ def latencies(terminal: Terminal, going_on: Callable[[], bool] = lambda: True) -
 def shown(name: str, seconds: list[float]) -> None:
     ordered = sorted(1000 * s for s in seconds)
     at = [ordered[min(len(ordered) - 1, int(q * len(ordered)))] for q in (0.5, 0.95)]
-    print(
-        f"| {name} | {len(ordered)} | {at[0]:.0f} | {at[1]:.0f} | {ordered[-1]:.0f} |", flush=True
-    )
+    columns = [name, str(len(ordered)), *(f"{ms:.0f}" for ms in (*at, ordered[-1]))]
+    print(f"| {' | '.join(columns)} |", flush=True)
 
 
 def uner(paths: list[str], *more: str) -> list[str]:

@@ -40,19 +40,29 @@ def html_output() -> None:
 
 
 async def terminal_ui() -> None:
-    """The terminal UI with two decisions taken."""
+    """The terminal UI with two decisions taken, then the redaction preview."""
     types = TypeSet.parse(TYPES)
     app = UnerApp(["samples"], Settings(), None, types)
     async with app.run_test(size=(120, 36)) as pilot:
         while not app.files.files or any(f.state in ("new", "running") for f in app.files.files):
             await pilot.pause(0.2)
         await pilot.pause(1)
+        letter = next(f for f in app.files.files if f.path.endswith("discharge-letter.txt"))
+        app.files.select(letter)
+        await pilot.pause(2)
         await pilot.press("enter", "down", "a", "r")
         await pilot.pause(0.5)
-        picture = app.export_screenshot(title="uner tui samples")
-        # Nothing is to be loaded from elsewhere to look at it.
-        picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
-        (HERE / "tui.svg").write_text(picture, "utf-8")
+        _save(app, "tui.svg")
+        await pilot.press("v")
+        await pilot.pause(0.5)
+        _save(app, "tui-redaction.svg")
+
+
+def _save(app: UnerApp, name: str) -> None:
+    """Without the fonts that Rich would load from elsewhere."""
+    picture = app.export_screenshot(title="uner tui samples")
+    picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
+    (HERE / name).write_text(picture, "utf-8")
 
 
 if __name__ == "__main__":
