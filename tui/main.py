@@ -28,8 +28,9 @@ def main() -> None:
     from uner_edge.cli import app
 
     deny_network()
+    sys.argv[1:] = ["tui", *sys.argv[1:]]
     try:
-        app(["tui", *sys.argv[1:]])
+        app()
     except UnerError as error:
         print(f"uner: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.table import Table
 from textual import work
 from textual.app import ComposeResult
@@ -32,6 +34,10 @@ class ModelsDialog(Dialog[str]):
 
     def on_mount(self) -> None:
         """Looks at the machine; hashing models takes a moment."""
+        models = self.query_one(OptionList)
+        for index, option in enumerate(models.options):
+            if option.id == self._current:
+                models.highlighted = index
         self.look()
 
     @work(thread=True)
@@ -79,5 +85,6 @@ def _facts(manifest: Manifest) -> str:
         facts.append(f"{table['memory_mb']} MB of memory")
     scores = table.get("dev", {}).get("macro_f1", {})
     facts += [f"F1 {100 * scores[kind]:.0f} {kind} types" for kind in ("unseen",) if kind in scores]
-    facts.append(str(table.get("licence", "licence unknown")))
+    # The whole of it, with links: uner models show.
+    facts.append(re.split(r"[;(]", str(table.get("licence", "licence unknown")))[0].strip())
     return " · ".join(facts)
