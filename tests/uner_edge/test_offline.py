@@ -131,3 +131,19 @@ def test_a_run_leaves_nothing_in_the_home_folder(tmp_path: Path) -> None:
     )
     assert done.returncode == 0 and "Ann Lee" in done.stdout, done.stderr
     assert list(home.rglob("*")) == []
+
+
+def test_listening_is_possible_where_it_was_allowed_and_connecting_is_not() -> None:
+    answer = run(
+        """
+        from uner_edge.offline import allow_listening
+        allow_listening(47_113)
+        print(refused(lambda: socket.socket().bind(("127.0.0.1", 47_113))))
+        print(refused(lambda: socket.socket().bind(("127.0.0.1", 47_114))))
+        print(refused(lambda: socket.socket().bind(("0.0.0.0", 47_113))))
+        print(refused(lambda: socket.socket().connect(("127.0.0.1", 47_113))))
+        """
+    )
+    first, *others = answer.splitlines()
+    assert first == "went through"
+    assert len(others) == 3 and all("refused" in line for line in others)
