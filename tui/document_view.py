@@ -226,8 +226,7 @@ class DocumentView(ScrollView, can_focus=True):
             return None
         start, end = self._lines[number]
         at, width = start, 0
-        while at < end and width + cell_len(self._text[at]) <= x:
-            width += cell_len(self._text[at])
+        while at < end and (width := width + _cells(self._text[at])) <= x:
             at += 1
         return min(at, max(start, end - 1))
 
@@ -261,6 +260,11 @@ class DocumentView(ScrollView, can_focus=True):
         self._anchor = None
 
 
+def _cells(character: str) -> int:
+    """Of what is shown for it."""
+    return cell_len(shown(character))
+
+
 def _start(row: Row) -> int:
     return row.entity.start
 
@@ -291,7 +295,7 @@ def _fitting(text: str, start: int, stop: int, width: int) -> int:
         return end
     used, at = 0, start
     while at < stop:
-        used += cell_len(text[at])
+        used += _cells(text[at])
         if used > width:
             return max(at, start + 1)
         at += 1

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from tests.tui.driving import TEXTS, TYPES, drive, listed, until, verdicts
@@ -15,6 +16,7 @@ from tui.app import UnerApp
 from tui.dialogs import HelpScreen
 from tui.document_view import PART, wrapped
 from tui.exporting import export
+from tui.rows import shown
 from tui.types_dialog import TypesDialog
 from tui.words import moved
 from uner_edge.document import Entity
@@ -212,12 +214,22 @@ def test_moving_borders_word_by_word() -> None:
 @pytest.mark.parametrize("width", [8, 20, 80])
 @pytest.mark.parametrize(
     "text",
-    ["", "a\n\nb", "long words " * 30, "x" * 300, "中文字" * 40, "a\tb\r\nc", "👩‍👩‍👧 family"],
+    [
+        "",
+        "a\n\nb",
+        "long words " * 30,
+        "x" * 300,
+        "中文字" * 40,
+        "a\tb\r\nc",
+        "👩‍👩‍👧 family",
+        "é\x07\u200b" * 40,
+    ],
 )
 def test_wrapping_shows_every_character_once(text: str, width: int) -> None:
     lines = list(wrapped(text, 0, len(text), width))
     assert "".join(text[a:b] for a, b in lines) == text.replace("\n", "")
     assert all(a <= b for a, b in lines)
+    assert all(cell_len(shown(text[a:b].rstrip())) <= width for a, b in lines)
 
 
 def test_a_long_document_opens_part_by_part(library: tuple[Path, Path]) -> None:
