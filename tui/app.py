@@ -409,8 +409,12 @@ class UnerApp(App[int]):
         self._renew_files()
         file = self.files.at(path)
         if file is not None:
-            self.pane.file = file
-            self._open(file) if self.pane.document is None else self.pane.renew()
+            shown = self.pane.document
+            if shown is not None and shown.sha256 == file.sha256:
+                self.pane.file = file
+                self.pane.renew()
+            else:
+                self._open(file)
 
     def on_uner_app_ended(self, message: Ended) -> None:
         """Says how a scan ended; asks what was to be asked next."""

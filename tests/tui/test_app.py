@@ -195,6 +195,14 @@ def test_from_nothing_to_entities_with_the_shipped_model(tmp_path: Path) -> None
             (folder / "b.txt").write_text("Zoë Łuk lives in Tromsø.", "utf-8")
             await pilot.press("s")
             await until(pilot, lambda: [f.state for f in app.files.files] == ["done", "done"])
+            await until(pilot, lambda: not app.scanning)
+            changed = "Later, Maria Jensen left Copenhagen."
+            (folder / "a.txt").write_text(changed, "utf-8")
+            await pilot.press("s")
+            await until(pilot, lambda: app.pane.view.text == changed)
+            await until(pilot, lambda: not app.scanning)
+            for row in app.pane.entities.rows:
+                assert changed[row.entity.start : row.entity.end] == row.entity.text
         assert not private.exists()
 
     asyncio.run(run())

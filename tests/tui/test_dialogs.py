@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from textual.binding import Binding
 from textual.color import Color
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, TextArea
@@ -13,10 +16,14 @@ from textual.widgets import Input, OptionList, TextArea
 from tests.tui.driving import TYPES, drive, listed, until
 from tui.app import UnerApp
 from tui.colours import colours
-from tui.dialogs import AskDialog, ConfirmDialog
+from tui.dialogs import AskDialog, ConfirmDialog, HelpScreen
+from tui.document_pane import DocumentPane
+from tui.document_view import DocumentView
+from tui.file_tree import FileTree
 from tui.memory import Memory, load_memory, memory_file, save_memory
 from tui.models_dialog import ModelsDialog
 from tui.packs import own_packs
+from tui.rows import RowList
 from tui.types_dialog import DefinitionsDialog, TypesDialog
 from uner_edge.types import TypeSet, load_pack
 
@@ -147,5 +154,21 @@ def test_without_colours_entities_are_underlined(
         strip = app.pane.view.render_line(0)
         lined = [s.text for s in strip if s.style and s.style.underline]
         assert "Zoë Łuk" in lined and "Tromsø" in lined
+
+    drive(library, flow)
+
+
+def test_help_names_every_key(library: tuple[Path, Path]) -> None:
+    async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        console = Console(width=100, file=io.StringIO())
+        with console.capture() as capture:
+            for table in app.screen.query(".keys"):
+                console.print(table.content)  # type: ignore[attr-defined]
+        shown = capture.get()
+        for part in (UnerApp, DocumentPane, DocumentView, FileTree, RowList):
+            for binding in part.BINDINGS:
+                assert isinstance(binding, Binding) and binding.description in shown
 
     drive(library, flow)

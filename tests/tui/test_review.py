@@ -22,6 +22,7 @@ from uner_edge.errors import UsageError
 from uner_edge.labelled import read_labelled
 from uner_edge.redaction.replacements import MODES
 from uner_edge.review import PASSAGE, labelled_rows
+from uner_edge.writers import FORMATS
 
 
 def test_words_are_selected_by_keys_and_become_an_entity(library: tuple[Path, Path]) -> None:
@@ -154,3 +155,28 @@ def test_exported_passages_hold_every_span_and_all_of_the_text(
     longest = max((len(s) for s in re.split(r"(?<=[.!?\n])\s*", text)), default=0)
     assert all(len(r["text"]) <= PASSAGE + longest + 900 * len(spans) for r in rows)
     json.dumps(rows)
+
+
+def test_every_format_is_written(library: tuple[Path, Path], tmp_path: Path) -> None:
+    async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
+        for name, format in FORMATS.items():
+            if name != "table":
+                path = tmp_path / f"out-{name}{(*format.suffixes, '')[0]}"
+                assert export(app.library, name, path) == (3, []), name
+                assert path.exists()
+
+    drive(library, flow)
+
+
+def test_find_looks_in_entities_then_in_the_text(library: tuple[Path, Path]) -> None:
+    async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
+        text = TEXTS["a.txt"]
+        await pilot.press("slash", *"TOOK", "enter")
+        await until(pilot, lambda: app.pane.view.selection is not None)
+        assert app.pane.view.selection is not None
+        assert text[slice(*app.pane.view.selection)] == "took"
+        assert len(app.pane.entities.rows) == 3
+        await pilot.press("slash", *"marija", "enter")
+        await until(pilot, lambda: {e for e, _ in listed(app)} == {"Ana Marija"})
+
+    drive(library, flow)

@@ -100,14 +100,19 @@ def letters(tmp_path: Path) -> Path:
 
 def test_from_files_to_reviewed_entities(letters: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
+    editor = tmp_path / "editor"
+    editor.write_text(f'#!/bin/sh\necho "$@" > {tmp_path / "edited"}\n', "ascii")
+    editor.chmod(0o755)
     with opened(tmp_path) as terminal:
-        terminal.start(str(letters))
+        terminal.start(str(letters), EDITOR=str(editor))
         terminal.shows("What to find")
         terminal.type("person, location")
         terminal.keys("Enter")
         terminal.shows("2 of 2", "Maria Jensen", "Copenhagen", "2 types")
         terminal.keys("Enter")  # from the files to the entities
         terminal.keys("a", "r")
+        terminal.shows("✓", "✗")
+        terminal.keys("E")
         terminal.shows("✓", "✗")
         terminal.keys("Space")
         terminal.shows("Peter Novak", "1 of 2 reviewed")
@@ -119,6 +124,7 @@ def test_from_files_to_reviewed_entities(letters: Path, tmp_path: Path) -> None:
         terminal.shows("2 documents in")
         terminal.keys("q")
         terminal.shows("ended with 0")
+    assert (tmp_path / "edited").read_text("utf-8").split() == ["+1", str(letters / "a.txt")]
     with out.open(encoding="utf-8", newline="") as stream:
         found = [(row["text"], row["type"]) for row in csv.DictReader(stream)]
     assert ("Maria Jensen", "person") in found and ("Oslo", "location") in found

@@ -42,17 +42,21 @@ def test_a_decision_that_cannot_be_stored_is_not_shown_as_taken(
     drive(library, flow)
 
 
+def copied_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> Path:
+    """The shipped model under another name; its folder."""
+    folder = tmp_path / "models" / name
+    shutil.copytree(find_model("uner-tagger-small"), folder)
+    manifest = folder / "model.toml"
+    text = manifest.read_text("utf-8").replace('name = "uner-tagger-small"', f'name = "{name}"')
+    manifest.write_text(text, "utf-8")
+    monkeypatch.setenv("UNER_MODELS", str(tmp_path / "models"))
+    return folder
+
+
 def test_a_model_that_is_missing_or_damaged_leaves_everything_usable(
     library: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    models = tmp_path / "models"
-    shutil.copytree(find_model("uner-tagger-small"), models / "bad")
-    (models / "bad" / "tokenizer.json").write_text("{}", "utf-8")
-    manifest = models / "bad" / "model.toml"
-    manifest.write_text(
-        manifest.read_text("utf-8").replace('name = "uner-tagger-small"', 'name = "bad"'), "utf-8"
-    )
-    monkeypatch.setenv("UNER_MODELS", str(models))
+    (copied_model(tmp_path, monkeypatch, "bad") / "tokenizer.json").write_text("{}", "utf-8")
 
     async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
         for name in ("bad", "nowhere"):
@@ -130,7 +134,10 @@ def test_a_crashed_engine_fails_its_file_and_the_next_scan_reads_it(tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_a_scan_pauses_goes_on_and_gives_way_to_another_question(tmp_path: Path) -> None:
+def test_a_scan_pauses_goes_on_and_gives_way_to_another_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied_model(tmp_path, monkeypatch, "other")
     folder = tmp_path / "in"
     folder.mkdir()
     for number in range(30):
@@ -152,6 +159,14 @@ def test_a_scan_pauses_goes_on_and_gives_way_to_another_question(tmp_path: Path)
             await pilot.press(*"location", "enter")
             await until(pilot, lambda: states().count("done") == 30 and not app.scanning)
             assert {r.entity.text for r in app.pane.entities.rows} == {"Copenhagen"}
+            (folder / "00.txt").write_text("Peter Novak moved to Oslo. " * 500, "utf-8")
+            await pilot.press("s")
+            await until(pilot, lambda: app.scanning)
+            app.prepare("other")
+            await until(pilot, lambda: app.session.settings.model == "other")
+            await until(pilot, lambda: states().count("done") == 30 and not app.scanning)
+            question = app.library.store.question()
+            assert question is not None and question.model.startswith("other@")
             await pilot.press("c")
 
     asyncio.run(run())
