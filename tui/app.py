@@ -210,7 +210,7 @@ class UnerApp(App[int]):
             return
         self.session.found = message.paths
         self._renew_files()
-        if self.pane.file is None:
+        if self.pane.expected is None:
             self.files.select_first()
             self._open_chosen()
 
@@ -228,7 +228,8 @@ class UnerApp(App[int]):
 
     def _open_chosen(self) -> None:
         file = self.files.chosen
-        if file is not None and (self.pane.file is None or self.pane.file.path != file.path):
+        expected = self.pane.expected
+        if file is not None and (expected is None or expected.path != file.path):
             self._open(file)
 
     def _open(self, file: FileRow) -> None:
@@ -247,7 +248,7 @@ class UnerApp(App[int]):
         """Shows a document with its entities, unless another one is wanted by now."""
         if not self.screen_stack:  # the program is ending
             return
-        if self.pane.file is not None and self.pane.file.path == message.path:
+        if self.pane.expected is not None and self.pane.expected.path == message.path:
             self.pane.show(message.document, message.error)
 
     def on_document_pane_changed(self) -> None:
@@ -424,7 +425,7 @@ class UnerApp(App[int]):
         self._renew_files()
         if self.pane.file is not None:
             self._show_searched(self.pane.file.path)
-        if self.pane.file is None:
+        if self.pane.expected is None:
             self.files.select_first()
             self._open_chosen()
         if message.error is not None:

@@ -24,6 +24,7 @@ from tui.entity_list import SORTS, EntityList
 from tui.file_tree import FileRow
 from tui.filter_line import FilterLine
 from tui.library import Library
+from tui.rows import shown
 from tui.words import moved
 from uner_edge.document import Document, Entity
 from uner_edge.errors import StoreError
@@ -64,6 +65,9 @@ class DocumentPane(Vertical):
         super().__init__(id=id)
         self.library = library
         self.file: FileRow | None = None
+        """Whose text and entities are on the screen; decisions are on these."""
+        self.expected: FileRow | None = None
+        """Whose text is being read."""
         self.document: Document | None = None
         self.threshold: float | None = library.settings.threshold
         self._found_at = 0
@@ -88,14 +92,16 @@ class DocumentPane(Vertical):
 
     def expect(self, file: FileRow) -> None:
         """A file will be shown as soon as it is read."""
-        self.file = file
-        self.view.border_title = os.path.basename(file.path)
+        self.expected = file
 
     def show(self, document: Document | None, problem: str | None) -> None:
         """Shows the document of the expected file, or why it cannot be shown."""
-        assert self.file is not None
+        assert self.expected is not None
+        self.file = self.expected
         self.document = document
+        self.view.border_title = shown(os.path.basename(self.file.path))
         self._found_at = 0
+        self.view.border_subtitle = shown(self.file.error or "")
         text = document.text if document else f"{self.file.path}: {problem}"
         if document is None and self.file.error:
             text += f"\n{self.file.error}"

@@ -72,20 +72,21 @@ class Library:
                 return source
         raise ReadError("is not there any more")
 
-    def entities_of(self, path: str) -> list[Entity]:
-        """What is stored of a document, in text order."""
+    def entities_of(self, path: str, sha256: str | None) -> list[Entity]:
+        """What is stored of a document, in text order; nothing if it has another content by now."""
         rows = self.store.rows(
             'SELECT start, "end", type, entities.text, score, page, place FROM entities'
             " JOIN documents ON documents.id = document JOIN files ON files.id = file"
-            ' WHERE files.path || member = ? ORDER BY start, -"end", type',
-            (path,),
+            " WHERE files.path || member = ? AND documents.sha256 IS ?"
+            ' ORDER BY start, -"end", type',
+            (path, sha256),
         )
         return [Entity(*row) for row in rows]  # type: ignore[arg-type]
 
     def rows_of(self, path: str, sha256: str | None) -> list[tuple[Entity, Verdict | None]]:
         """Entities with verdicts, those that a person added among them."""
         decisions = self.reviews.of(sha256) if sha256 else {}
-        return decided(self.entities_of(path), decisions)
+        return decided(self.entities_of(path, sha256), decisions)
 
     def results(self) -> Iterator[Result]:
         """Everything, as decided: for the formats of ``uner extract``."""

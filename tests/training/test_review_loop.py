@@ -30,7 +30,7 @@ def test_a_student_is_tuned_on_what_was_reviewed(
     with opened_store(store_path) as store:
         library = Library(store, Settings())
         (first, *_) = library.files()
-        entities = library.entities_of(first.path)
+        entities = library.entities_of(first.path, first.sha256)
         library.reviews.reject(str(first.sha256), [e for e in entities if e.type == "drug"])
         library.reviews.mark(str(first.sha256), True)
         shutil.copytree(tiny_data, tmp_path / "data")

@@ -180,3 +180,15 @@ def test_find_looks_in_entities_then_in_the_text(library: tuple[Path, Path]) -> 
         await until(pilot, lambda: {e for e, _ in listed(app)} == {"Ana Marija"})
 
     drive(library, flow)
+
+
+def test_a_decision_is_on_what_is_on_the_screen(library: tuple[Path, Path]) -> None:
+    async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
+        (a, b, _) = app.files.files
+        await pilot.press("enter", "home")
+        app.pane.expect(b)  # its text is not there yet
+        await pilot.press("a")
+        assert app.library.reviews.of(str(b.sha256)) == {}
+        assert [v for _, v in app.library.reviews.of(str(a.sha256)).values()] == ["accepted"]
+
+    drive(library, flow)
