@@ -458,21 +458,27 @@ class UnerApp(App[int]):
         self.pane.find()
 
     def action_save_next(self) -> None:
-        """This document is reviewed; on to the next that is not."""
+        """This document is reviewed, on to the next that is not; once more takes the mark back."""
         file = self.pane.file
         if file is None or file.sha256 is None:
             self.notify("no document that is searched is shown", severity="warning")
             return
+        row = self.files.at(file.path)
+        marked = row is not None and row.state == "reviewed"
         try:
-            self.library.reviews.mark(file.sha256, True)
+            self.library.reviews.mark(file.sha256, not marked)
         except StoreError as error:
             self._refuse(str(error))
             return
         for row in self.files.files:
-            if row.sha256 == file.sha256 and row.state == "done":
-                row.state = "reviewed"
+            if row.sha256 == file.sha256 and row.state in READ:
+                row.state = "done" if marked else "reviewed"
         self.files.count_up()
-        self.action_next_file()
+        if marked:
+            self.notify("not marked as reviewed any more")
+            self._say()
+        else:
+            self.action_next_file()
 
     def action_next_file(self) -> None:
         """The next document that is not reviewed."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from tui.file_tree import FileRow
 from uner_edge.document import Document, Entity, Result
 from uner_edge.errors import ReadError
-from uner_edge.review import Reviews, Verdict, decided
+from uner_edge.review import Key, Reviews, Verdict, decided
 from uner_edge.settings import Settings
 from uner_edge.store import Store
 from uner_edge.types import EntityType, TypeSet
@@ -85,15 +85,21 @@ class Library:
 
     def rows_of(self, path: str, sha256: str | None) -> list[tuple[Entity, Verdict | None]]:
         """Entities with verdicts, those that a person added among them."""
-        decisions = self.reviews.of(sha256) if sha256 else {}
-        return decided(self.entities_of(path, sha256), decisions)
+        return decided(self.entities_of(path, sha256), self._decisions(sha256))
 
     def results(self) -> Iterator[Result]:
         """Everything, as decided: for the formats of ``uner extract``."""
         for result in self.store.results():
-            rows = decided(result.entities, self.reviews.of(result.sha256 or ""))
+            rows = decided(result.entities, self._decisions(result.sha256))
             kept = tuple(e for e, verdict in rows if verdict != "rejected")
             yield replace(result, entities=kept)
+
+    def _decisions(self, sha256: str | None) -> dict[Key, tuple[str, Verdict]]:
+        """A document's decisions on types that are asked; those on others wait in the store."""
+        types = self.types
+        asked = types.names if types else ()
+        decisions = self.reviews.of(sha256) if sha256 else {}
+        return {key: decision for key, decision in decisions.items() if key[2] in asked}
 
 
 def _text(value: object) -> str | None:

@@ -48,8 +48,13 @@ class Reviews:
         return {(start, end, kind): (text, verdict) for start, end, kind, text, verdict in rows}
 
     def accept(self, sha256: str, entities: Sequence[Entity]) -> Change:
-        """They are right."""
-        return self._decide(sha256, [(_key(e), e.text, "accepted") for e in entities])
+        """They are right; what a person had added stays so marked."""
+        known = self.of(sha256)
+        after: list[tuple[Key, str, Verdict | None]] = [
+            (_key(e), e.text, "added" if _verdict(known, e) == "added" else "accepted")
+            for e in entities
+        ]
+        return self._decide(sha256, after)
 
     def reject(self, sha256: str, entities: Sequence[Entity]) -> Change:
         """They are wrong; one that a person had added is forgotten."""
@@ -137,13 +142,16 @@ class Reviews:
 def decided(
     entities: Sequence[Entity], decisions: dict[Key, tuple[str, Verdict]]
 ) -> list[tuple[Entity, Verdict | None]]:
-    """What was found and what was added, in text order, each with its verdict."""
+    """What was found, and what a person added or accepted, in text order, each with its verdict.
+
+    What was accepted stays even when another model does not find it.
+    """
     found = [(e, _verdict(decisions, e)) for e in entities]
     there = {_key(e) for e in entities}
     added: list[tuple[Entity, Verdict | None]] = [
         (Entity(start, end, kind, text), verdict)
         for (start, end, kind), (text, verdict) in decisions.items()
-        if verdict == "added" and (start, end, kind) not in there
+        if verdict != "rejected" and (start, end, kind) not in there
     ]
     return sorted([*found, *added], key=lambda pair: (pair[0].start, -pair[0].end, pair[0].type))
 

@@ -122,6 +122,12 @@ def test_reviewed_files_are_left_and_exported_as_data(
         await pilot.press("enter", "home", "r", "space")
         await until(pilot, lambda: app.pane.view.text == TEXTS["b.txt"])
         assert app.files.files[0].state == "reviewed"
+        await pilot.press("tab", "home")
+        await until(pilot, lambda: app.pane.view.text == TEXTS["a.txt"])
+        await pilot.press("space")
+        assert app.files.files[0].state == "done" and not app.library.reviews.reviewed()
+        await pilot.press("space")
+        assert app.files.files[0].state == "reviewed"
         assert export(app.library, "reviewed", out) == (1, [])
         assert export(app.library, "csv", page) == (3, [])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -190,5 +191,35 @@ def test_a_decision_is_on_what_is_on_the_screen(library: tuple[Path, Path]) -> N
         await pilot.press("a")
         assert app.library.reviews.of(str(b.sha256)) == {}
         assert [v for _, v in app.library.reviews.of(str(a.sha256)).values()] == ["accepted"]
+
+    drive(library, flow)
+
+
+def test_what_a_person_added_or_accepted_stays(library: tuple[Path, Path]) -> None:
+    async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
+        app.pane.view.focus()
+        await pilot.press("right", "right", "right", "i")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await pilot.press("1")
+        await until(pilot, lambda: ("met", "person") in verdicts(app))
+        app.pane.entities.focus()
+        app.pane.entities.select(Entity(8, 11, "person", "met"))
+        await pilot.press("a", "home", "a")
+        assert verdicts(app)["met", "person"] == "added"
+        assert verdicts(app)["Zoë Łuk", "person"] == "accepted"
+        # As after a search by a model that finds nothing of it.
+        with app.library.store.writing():
+            app.library.store.database.execute("DELETE FROM entities")
+        app.pane.renew()
+        assert verdicts(app) == {("met", "person"): "added", ("Zoë Łuk", "person"): "accepted"}
+        (first, *_) = app.library.results()
+        assert [e.text for e in first.entities] == ["Zoë Łuk", "met"]
+        question = app.library.store.question()
+        assert question is not None
+        with app.library.store.writing():
+            app.library.store.database.execute("DELETE FROM question")
+            app.library.store.ask(replace(question, types=(("drug", None),)))
+        app.pane.renew()
+        assert verdicts(app) == {}
 
     drive(library, flow)
