@@ -5,9 +5,13 @@ Dialogs are imported where they are opened: the first screen does not wait for t
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -149,6 +153,11 @@ class UnerApp(App[int]):
         self.register_theme(HIGH_CONTRAST)
         if self.memory.theme in self.available_themes:
             self.theme = self.memory.theme
+        for name in ("SIGTERM", "SIGHUP"):
+            # Ended from outside: what nobody asked to keep is deleted all the same.
+            with suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):
+                number = getattr(signal, name)
+                asyncio.get_running_loop().add_signal_handler(number, self.action_leave)
         self.theme_changed_signal.subscribe(self, lambda _: self.pane.renew())
         self.pane.entities.sort = self.memory.sort
         self._lay_out()
@@ -215,7 +224,12 @@ class UnerApp(App[int]):
             self._open_chosen()
 
     def _renew_files(self) -> None:
-        self.files.fill(self.library.files(self.session.found))
+        waiting = {file.path for file in self.files.files if file.state == "queued"}
+        rows = self.library.files(self.session.found)
+        for row in rows:
+            if row.state == "new" and row.path in waiting and self.scanning:
+                row.state = "queued"
+        self.files.fill(rows)
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
         """Enter on a file opens it and goes to its entities."""
@@ -233,6 +247,9 @@ class UnerApp(App[int]):
             self._open(file)
 
     def _open(self, file: FileRow) -> None:
+        if file.sha256 is None and file.state in READ:
+            # Searched since the tree was drawn.
+            file.sha256 = self.library.content_of(file.path)
         self.pane.expect(file)
         self.read_text(file.path, file.sha256)
 
@@ -301,9 +318,12 @@ class UnerApp(App[int]):
 
     def _switch(self, name: str) -> None:
         self.status.say_model("")
-        types = self.library.types
+        types = self._next[0] if self._next else self.library.types
         if types is not None:
             self._ask(types, name)
+        else:
+            self.library.settings = replace(self.library.settings, model=name)
+            self._say()
 
     def _refuse(self, why: str) -> None:
         self.status.say_model("")
@@ -351,6 +371,7 @@ class UnerApp(App[int]):
             self.action_types()
         else:
             self.scanning = True
+            self.session.ready()
             self.status.begin()
             self._say()
             self.run_scan()
@@ -384,7 +405,7 @@ class UnerApp(App[int]):
             row.state, row.error = event.state or "running", event.error
             if row.state == "reused":
                 row.state = "done"
-        if event.state and self.pane.file is not None and event.path == self.pane.file.path:
+        if event.state and self.pane.expected and event.path == self.pane.expected.path:
             self._show_searched(event.path)
         if time.monotonic() - self._last_drawn > DRAW_EVERY:
             self._last_drawn = time.monotonic()
@@ -411,8 +432,8 @@ class UnerApp(App[int]):
         file = self.files.at(path)
         if file is not None:
             shown = self.pane.document
-            if shown is not None and shown.sha256 == file.sha256:
-                self.pane.file = file
+            if shown and shown.sha256 == file.sha256 and shown.path == file.path:
+                self.pane.file = self.pane.expected = file
                 self.pane.renew()
             else:
                 self._open(file)
@@ -423,8 +444,8 @@ class UnerApp(App[int]):
             return
         self.scanning = False
         self._renew_files()
-        if self.pane.file is not None:
-            self._show_searched(self.pane.file.path)
+        if self.pane.expected is not None:
+            self._show_searched(self.pane.expected.path)
         if self.pane.expected is None:
             self.files.select_first()
             self._open_chosen()
@@ -463,10 +484,12 @@ class UnerApp(App[int]):
         if file is None or file.sha256 is None:
             self.notify("no document that is searched is shown", severity="warning")
             return
+        if self.pane.expected is not None and self.pane.expected.path != file.path:
+            return  # the next one is being read: nobody has seen it yet
         row = self.files.at(file.path)
         marked = row is not None and row.state == "reviewed"
         try:
-            self.library.reviews.mark(file.sha256, not marked)
+            self.library.reviews.mark(file.sha256, not marked, self.pane.threshold or 0.0)
         except StoreError as error:
             self._refuse(str(error))
             return
@@ -498,18 +521,29 @@ class UnerApp(App[int]):
         from tui.export_dialog import ExportDialog
 
         answer = await self.push_screen_wait(ExportDialog())
-        if answer is not None:
-            self.run_export(*answer)
+        if answer is None:
+            return
+        path = answer[1]
+        paths = [*self.session.found, str(self.session.store_path)]
+        own = {os.path.abspath(one) for one in paths}
+        if os.path.abspath(path) in own:
+            self._refuse(f"{path}: is one of the files themselves")
+            return
+        if path.exists():
+            dialog = ConfirmDialog(f"{path} exists already", "write it anew")
+            if not await self.push_screen_wait(dialog):
+                return
+        self.run_export(*answer, self.pane.threshold or 0.0)
 
     @work(thread=True, group="export")
-    def run_export(self, name: str, path: Path) -> None:
+    def run_export(self, name: str, path: Path, least: float) -> None:
         """Reads the store a second time, so that the screen goes on meanwhile."""
         from tui.exporting import export
 
         try:
             with opened_store(self.session.store_path) as store:
                 library = Library(store, self.session.settings)
-                count, left_out = export(library, name, path)
+                count, left_out = export(library, name, path, least)
         except (UnerError, OSError) as error:
             self.call_from_thread(self._refuse, str(error))
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 from rich.table import Table
@@ -14,6 +15,8 @@ from textual.markup import escape
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
+
+from uner_edge.errors import UsageError
 
 Answer = TypeVar("Answer")
 
@@ -28,6 +31,20 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     def action_cancel(self) -> None:
         """No answer."""
         self.dismiss(None)
+
+
+def path_of(value: str) -> Path:
+    """The path that somebody typed.
+
+    Raises:
+        UsageError: It begins with ~ and a name that nobody has, or holds a character no path can.
+    """
+    try:
+        path = Path(value.strip()).expanduser()
+        path.exists()
+    except (RuntimeError, ValueError) as error:
+        raise UsageError(f"{value}: {error}") from error
+    return path
 
 
 class ChoiceDialog(Dialog[str]):

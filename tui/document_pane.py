@@ -15,6 +15,7 @@ from textual import work
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.markup import escape
 from textual.message import Message
 
 from tui.colours import colours
@@ -99,9 +100,9 @@ class DocumentPane(Vertical):
         assert self.expected is not None
         self.file = self.expected
         self.document = document
-        self.view.border_title = shown(os.path.basename(self.file.path))
+        self.view.border_title = escape(shown(os.path.basename(self.file.path)))
         self._found_at = 0
-        self.view.border_subtitle = shown(self.file.error or "")
+        self.view.border_subtitle = escape(shown(self.file.error or ""))
         text = document.text if document else f"{self.file.path}: {problem}"
         if document is None and self.file.error:
             text += f"\n{self.file.error}"
@@ -114,6 +115,13 @@ class DocumentPane(Vertical):
             return
         self.entities.threshold = self.threshold or 0.0
         rows = self.library.rows_of(self.file.path, self.file.sha256)
+        if self.document is not None:
+            text = self.document.text
+            fitting = [row for row in rows if text[row[0].start : row[0].end] == row[0].text]
+            if len(fitting) < len(rows):
+                count = len(rows) - len(fitting)
+                self.notify(f"{count:,} entities are of another text", severity="warning")
+            rows = fitting
         self.entities.fill(rows, self._colours())
         self._mark()
 
@@ -133,7 +141,9 @@ class DocumentPane(Vertical):
     def on_row_list_moved(self, message: EntityList.Moved) -> None:
         """The document follows the cursor of the list."""
         message.stop()
+        selection = self.view.selection if self.view.has_focus else None
         self.view.choose(self.entities.chosen)
+        self.view.selection = selection
 
     def on_row_list_chosen(self, message: EntityList.Chosen) -> None:
         """Enter brings the entity into sight again."""
@@ -222,8 +232,7 @@ class DocumentPane(Vertical):
         return self.file.sha256, entity
 
     def _equal(self, entity: Entity) -> list[Entity]:
-        same = (row.entity for row in self.entities.rows)
-        return [e for e in same if (e.type, e.text) == (entity.type, entity.text)]
+        return self.entities.equal(entity)
 
     def action_accept(self) -> None:
         """The chosen entity is right; on to the next."""
@@ -248,9 +257,11 @@ class DocumentPane(Vertical):
     def _decide(
         self, decide: Callable[[str, Sequence[Entity]], Change], sha256: str, about: list[Entity]
     ) -> None:
-        at = self.entities.cursor
+        at, before = self.entities.cursor, self.entities.count()
         if self._stored(decide, sha256, about):
-            self.entities.action_go(min(at + 1, max(0, self.entities.count() - 1)))
+            # Where rows are gone, the next one has taken their place.
+            at += self.entities.count() >= before
+            self.entities.action_go(min(at, max(0, self.entities.count() - 1)))
 
     def _stored(self, decide: Callable[..., Change], *arguments: object) -> bool:
         """Whether a decision could be stored; if so, the screen shows it."""
@@ -379,7 +390,12 @@ class DocumentPane(Vertical):
         if self.file is None or not Path(self.file.path).is_file():
             self.notify("only files themselves can be opened", severity="warning")
             return
-        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+        named = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
+        try:
+            editor = shlex.split(named) or ["vi"]
+        except ValueError as error:
+            self.notify(f"$EDITOR: {error}: {named}", severity="error")
+            return
         entity = self.entities.chosen
         line = self.view.text.count("\n", 0, entity.start) + 1 if entity else 1
         try:

@@ -96,6 +96,11 @@ class EntityList(RowList):
         """What is shown, in order."""
         return self._rows
 
+    def equal(self, entity: Entity) -> list[Entity]:
+        """All of the same type and text, those that the filters hide too."""
+        everything = (row.entity for row in self._all)
+        return [e for e in everything if (e.type, e.text) == (entity.type, entity.text)]
+
     def in_text_order(self) -> list[Row]:
         """What is shown, in the order of the text."""
         if self.sort == "place":

@@ -10,8 +10,9 @@ from textual.markup import escape
 from textual.widgets import Input, Label, OptionList
 from textual.widgets.option_list import Option
 
-from tui.dialogs import Dialog
+from tui.dialogs import Dialog, path_of
 from tui.exporting import REVIEWED
+from uner_edge.errors import UsageError
 from uner_edge.writers import FORMATS, format_for
 
 
@@ -38,7 +39,9 @@ class ExportDialog(Dialog[tuple[str, Path]]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Takes a format; the path gets its ending."""
         name = self._names[event.option_index]
-        path = Path(self.query_one("#path", Input).value or "entities").expanduser()
+        path = self._path(self.query_one("#path", Input).value)
+        if path is None:
+            return
         if name == REVIEWED:
             if not path.name.endswith((".jsonl", ".jsonl.gz")):
                 path = path.with_suffix(".jsonl")
@@ -48,9 +51,20 @@ class ExportDialog(Dialog[tuple[str, Path]]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Takes the path, if its ending is that of a format."""
-        path = Path(event.value).expanduser()
+        path = self._path(event.value)
+        if path is None:
+            return
         name = format_for(path)
         if name is None:
             self.query_one("#problem", Label).update("no format ends so; choose one below")
         else:
             self.dismiss((name, path))
+
+    def _path(self, value: str) -> Path | None:
+        """The path meant; None, and why on the screen, if it cannot be."""
+        try:
+            path = path_of(value)
+        except UsageError as error:
+            self.query_one("#problem", Label).update(escape(str(error)))
+            return None
+        return path if path.name else path / "entities"

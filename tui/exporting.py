@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tui.file_tree import FileRow
-from tui.library import Library
+from tui.library import Library, seen
 from uner_edge.errors import ReadError, UsageError
 from uner_edge.review import labelled_rows
 from uner_edge.writers import FORMATS, opened_writer
@@ -20,8 +20,12 @@ REVIEWED = "reviewed"
 """The format that is not one of ``uner extract``: labelled data of the reviewed documents."""
 
 
-def export(library: Library, name: str, path: Path) -> tuple[int, list[str]]:
+def export(library: Library, name: str, path: Path, least: float = 0.0) -> tuple[int, list[str]]:
     """Writes every document as decided: how many, and which had to be left out and why.
+
+    Args:
+        least: Score below which what nobody decided on is left out; of reviewed documents it is
+            the one they were seen with.
 
     Raises:
         UnerError: The file cannot be written, or there is nothing to write.
@@ -31,7 +35,7 @@ def export(library: Library, name: str, path: Path) -> tuple[int, list[str]]:
     left_out = []
     written = 0
     with opened_writer(name, path, io.StringIO()) as writer:
-        for result in library.results():
+        for result in library.results(least):
             if FORMATS[name].needs_text and result.sha256 is not None:
                 try:
                     document = library.text_of(result.path, result.sha256)
@@ -56,10 +60,10 @@ def _export_reviewed(library: Library, path: Path) -> tuple[int, list[str]]:
         opened = gzip.open if path.suffix == ".gz" else open
         with opened(partial, "wt", encoding="utf-8") as stream:
             for file in library.files():
-                if file.sha256 not in reviewed:
+                if file.sha256 is None or file.sha256 not in reviewed:
                     continue
                 try:
-                    lines = list(_lines(library, file))
+                    lines = list(_lines(library, file, reviewed[file.sha256]))
                 except ReadError as error:
                     left_out.append(f"{file.path}: {error}")
                     continue
@@ -73,10 +77,11 @@ def _export_reviewed(library: Library, path: Path) -> tuple[int, list[str]]:
     return count, left_out
 
 
-def _lines(library: Library, file: FileRow) -> Iterator[str]:
+def _lines(library: Library, file: FileRow, least: float) -> Iterator[str]:
     types = library.types
     assert types is not None
     document = library.text_of(file.path, file.sha256)
-    rows = library.rows_of(file.path, file.sha256)
-    for row in labelled_rows(file.path, document.text, rows, types.names):
+    rows = seen(library.rows_of(file.path, file.sha256), least)
+    name = os.fsencode(file.path).decode("utf-8", "replace")
+    for row in labelled_rows(name, document.text, rows, types.names):
         yield json.dumps(row, ensure_ascii=False) + "\n"

@@ -42,6 +42,15 @@ class Folder:
             yield from folder.below()
         yield from self.files
 
+    def above(self, file: FileRow) -> list[Folder]:
+        """The folders that hold a file, the innermost first; empty if it is not below this one."""
+        if any(one is file for one in self.files):
+            return [self]
+        for folder in self.folders.values():
+            if path := folder.above(file):
+                return [*path, self]
+        return []
+
     def shown(self) -> Iterator[Folder | FileRow]:
         """Its rows, those of closed folders left out."""
         for folder in self.folders.values():
@@ -111,9 +120,7 @@ class FileTree(RowList):
 
     def select(self, file: FileRow) -> None:
         """Puts the cursor on a file and opens the folders above it."""
-        folder = self._root
-        while file not in folder.files:
-            folder = next(f for f in folder.folders.values() if file.path.startswith(f.path))
+        for folder in self._root.above(file):
             folder.open = True
         self._unfold()
         self._put_cursor(file.path)

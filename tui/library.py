@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -12,6 +13,8 @@ from uner_edge.review import Key, Reviews, Verdict, decided
 from uner_edge.settings import Settings
 from uner_edge.store import Store
 from uner_edge.types import EntityType, TypeSet
+
+Judged = tuple[Entity, Verdict | None]
 
 
 class Library:
@@ -35,16 +38,18 @@ class Library:
         rows: dict[str, list[FileRow]] = {}
         reviewed = self.reviews.reviewed()
         stored = self.store.rows(
-            "SELECT files.path, files.path || ifnull(member, ''), state, documents.sha256,"
+            "SELECT raw, ifnull(member, ''), state, documents.sha256,"
             " files.error, (SELECT count(*) FROM entities WHERE document = documents.id)"
             " FROM files LEFT JOIN documents ON documents.file = files.id"
             " WHERE state != 'deleted' ORDER BY 1, 2"
         )
-        for file, path, state, sha, error, count in stored:
+        for raw, member, state, sha, error, count in stored:
+            assert isinstance(raw, bytes)
+            file = os.fsdecode(raw)
             state = "running" if state == "reading" else str(state)
             state = "reviewed" if sha in reviewed and state == "done" else state
-            row = FileRow(str(path), state, int(str(count or 0)), _text(error), _text(sha))
-            rows.setdefault(str(file), []).append(row)
+            row = FileRow(f"{file}{member}", state, int(str(count or 0)), _text(error), _text(sha))
+            rows.setdefault(file, []).append(row)
         listed = [row for path in found for row in rows.pop(path, [FileRow(path, "new")])]
         return listed + [row for rest in rows.values() for row in rest]
 
@@ -77,20 +82,33 @@ class Library:
         rows = self.store.rows(
             'SELECT start, "end", type, entities.text, score, page, place FROM entities'
             " JOIN documents ON documents.id = document JOIN files ON files.id = file"
-            " WHERE files.path || member = ? AND documents.sha256 IS ?"
+            " WHERE CAST(raw || member AS BLOB) = ? AND documents.sha256 IS ?"
             ' ORDER BY start, -"end", type',
-            (path, sha256),
+            (os.fsencode(path), sha256),
         )
         return [Entity(*row) for row in rows]  # type: ignore[arg-type]
+
+    def content_of(self, path: str) -> str | None:
+        """The content of a file as it was searched; None if it was not, or holds several."""
+        rows = self.store.rows(
+            "SELECT documents.sha256 FROM documents JOIN files ON files.id = file"
+            " WHERE raw = ? AND member = ''",
+            (os.fsencode(path),),
+        )
+        return _text(rows[0][0]) if rows else None
 
     def rows_of(self, path: str, sha256: str | None) -> list[tuple[Entity, Verdict | None]]:
         """Entities with verdicts, those that a person added among them."""
         return decided(self.entities_of(path, sha256), self._decisions(sha256))
 
-    def results(self) -> Iterator[Result]:
-        """Everything, as decided: for the formats of ``uner extract``."""
+    def results(self, least: float = 0.0) -> Iterator[Result]:
+        """Everything, as decided: for the formats of ``uner extract``.
+
+        Args:
+            least: Score below which what nobody decided on is left out.
+        """
         for result in self.store.results():
-            rows = decided(result.entities, self._decisions(result.sha256))
+            rows = seen(decided(result.entities, self._decisions(result.sha256)), least)
             kept = tuple(e for e, verdict in rows if verdict != "rejected")
             yield replace(result, entities=kept)
 
@@ -100,6 +118,11 @@ class Library:
         asked = types.names if types else ()
         decisions = self.reviews.of(sha256) if sha256 else {}
         return {key: decision for key, decision in decisions.items() if key[2] in asked}
+
+
+def seen(rows: Sequence[Judged], least: float) -> list[Judged]:
+    """What is on the screen from a threshold on: good enough, or decided on."""
+    return [(e, v) for e, v in rows if v is not None or e.score is None or e.score >= least]
 
 
 def _text(value: object) -> str | None:

@@ -5,17 +5,18 @@ What reads and searches is imported where it is used: the first screen does not 
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.library import Library
-from uner_edge.errors import UsageError
+from uner_edge.errors import StoreError, UsageError
 from uner_edge.model_files import find_model, load_manifest, read_manifest
 from uner_edge.settings import Settings
 from uner_edge.store import Question
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 LEAST = 0.2
 """Entities from this score on are looked for, so that the threshold can move without a new run."""
 
+PRIVATE, PRIVATE_STORE = "uner-tui-", "session.uner"
+"""Folder and file of a store that nobody asked for."""
+
 
 class Session:
     """One store and the paths that are scanned into it. Belongs to one thread, but for ``scan``."""
@@ -39,11 +43,23 @@ class Session:
         self._private: str | None = None
         if store is None:
             # For this owner's eyes only, and gone when the program is.
-            self._private = tempfile.mkdtemp(prefix="uner-")
-            store = Path(self._private) / "session.uner"
+            _forget_left_overs()
+            self._private = tempfile.mkdtemp(prefix=PRIVATE)
+            store = Path(self._private) / PRIVATE_STORE
         self.store_path = store
         self._open.enter_context(locked(store))
-        self.library = Library(self._open.enter_context(opened_store(store, create=True)), settings)
+        opened = self._open.enter_context(opened_store(store, create=True))
+        question = opened.question()
+        if question is not None:
+            # What the store holds was made so; another model is chosen in the application.
+            settings = replace(
+                settings,
+                model=question.model.partition("@")[0],
+                nested=question.nested,
+                occurrences=question.occurrences,
+                text_field=question.text_fields,
+            )
+        self.library = Library(opened, settings)
         self.found: list[str] = []
         self._pause = threading.Event()
         self._stop = threading.Event()
@@ -131,14 +147,17 @@ class Session:
         from uner_edge.scan_team import worker_count
         from uner_edge.scan_worker import Setup
 
-        self._stop.clear()
-        self._pause.clear()
         with opened_store(self.store_path) as store:
             question = store.question()
             if question is None:
                 raise UsageError("say what to find first (t)")
             settings = replace(self.settings, threshold=question.threshold)
             manifest = load_manifest(settings.model, settings.template)
+            if manifest.label != question.model:
+                raise UsageError(
+                    f"the store holds what {question.model[:60]} found, installed is"
+                    f" {manifest.label[:60]}; choose a model (m) to search anew"
+                )
             threads = settings.threads or (1 if manifest.kind == "tagger" else 0)
             # The screen goes before: a key has to show while every core is busy.
             setup = Setup(settings, list(question.types), threads, nice=10)
@@ -153,6 +172,11 @@ class Session:
                 while self._pause.is_set() and not self._stop.is_set():
                     self._stop.wait(0.1)
 
+    def ready(self) -> None:
+        """To be called before ``scan``, in the thread that may pause and cancel it."""
+        self._stop.clear()
+        self._pause.clear()
+
     def pause(self) -> bool:
         """Holds a scan, or lets it go on; whether it is held now."""
         if self._pause.is_set():
@@ -164,6 +188,17 @@ class Session:
     def cancel(self) -> None:
         """Ends a scan after what is under way; the next one goes on from there."""
         self._stop.set()
+
+
+def _forget_left_overs() -> None:
+    """Deletes private stores of this user whose program was killed: nobody holds their lock."""
+    if not hasattr(os, "getuid"):
+        return
+    for folder in Path(tempfile.gettempdir()).glob(f"{PRIVATE}*"):
+        with suppress(OSError, StoreError):
+            if folder.stat().st_uid == os.getuid() and (folder / PRIVATE_STORE).is_file():
+                with locked(folder / PRIVATE_STORE):
+                    shutil.rmtree(folder)
 
 
 def _selection(settings: Settings) -> Selection:

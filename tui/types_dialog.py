@@ -14,9 +14,9 @@ from textual.markup import escape
 from textual.widgets import Input, Label, OptionList, TextArea
 from textual.widgets.option_list import Option
 
-from tui.dialogs import CANCEL, AskDialog, Dialog
+from tui.dialogs import CANCEL, AskDialog, Dialog, path_of
 from tui.packs import as_lines, own_packs, save_pack, with_definitions
-from uner_edge.errors import TypesError
+from uner_edge.errors import TypesError, UsageError
 from uner_edge.types import EntityType, TypeSet, load_pack, load_preset, presets
 
 LINE = 55
@@ -110,11 +110,11 @@ class TypesDialog(Dialog[TypeSet]):
         types = None
         try:
             if value.strip().endswith(".toml"):
-                types = load_pack(Path(value.strip()).expanduser()).types
+                types = load_pack(path_of(value)).types
             else:
                 named = TypeSet.parse(value)
                 types = TypeSet(tuple(EntityType(n, self._definitions.get(n)) for n in named.names))
-        except TypesError as error:
+        except UsageError as error:
             problem = "" if quiet else str(error)
         self.query_one("#problem", Label).update(escape(problem))
         return types

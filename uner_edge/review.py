@@ -18,6 +18,8 @@ PASSAGE = 1_000
 _BORDER = re.compile(r"\s*\n\s*|(?<=[.!?])\s+")
 """Ends of lines and sentences."""
 
+_QUESTION = "SELECT value FROM question WHERE key = 'question'"
+
 Key = tuple[int, int, str]
 """Start, end and type."""
 
@@ -61,8 +63,9 @@ class Reviews:
         known = self.of(sha256)
         after: list[tuple[Key, str, Verdict | None]] = []
         for entity in entities:
-            forget = _verdict(known, entity) == "added"
-            after.append((_key(entity), entity.text, None if forget else "rejected"))
+            added = _verdict(known, entity) == "added"
+            verdict = self._left_over(sha256, entity) if added else "rejected"
+            after.append((_key(entity), entity.text, verdict))
         return self._decide(sha256, after)
 
     def add(self, sha256: str, entity: Entity) -> Change:
@@ -75,7 +78,7 @@ class Reviews:
         return self._decide(
             sha256,
             [
-                (_key(old), old.text, None if was_added else "rejected"),
+                (_key(old), old.text, self._left_over(sha256, old) if was_added else "rejected"),
                 (_key(new), new.text, "added"),
             ],
         )
@@ -98,20 +101,40 @@ class Reviews:
         self._done.append(self._undone.pop())
         return change
 
-    def mark(self, sha256: str, reviewed: bool) -> None:
-        """A document is reviewed: what is not rejected in it is right, and nothing is missing."""
+    def mark(self, sha256: str, reviewed: bool, least: float = 0.0) -> None:
+        """A document is reviewed for the store's question, or is not any more.
+
+        What a person saw and did not reject is right, and nothing is missing.
+
+        Args:
+            least: The score from which entities were seen; lower ones nobody called right.
+        """
         with self._store.writing():
+            self._store.database.execute(
+                f"DELETE FROM reviewed WHERE sha256 = ? AND question = ({_QUESTION})", (sha256,)
+            )
             if reviewed:
                 self._store.database.execute(
-                    "INSERT OR REPLACE INTO reviewed VALUES (?, ?)", (sha256, now())
+                    "INSERT INTO reviewed (sha256, question, decided, least)"
+                    f" SELECT ?, ({_QUESTION}), ?, ?",
+                    (sha256, now(), least),
                 )
-            else:
-                self._store.database.execute("DELETE FROM reviewed WHERE sha256 = ?", (sha256,))
 
-    def reviewed(self) -> set[str]:
-        """Documents that are reviewed, by content."""
-        rows: list[Any] = self._store.rows("SELECT sha256 FROM reviewed")
-        return {sha for (sha,) in rows}
+    def reviewed(self) -> dict[str, float]:
+        """Documents that are reviewed for the store's question, by content: the score seen from."""
+        rows: list[Any] = self._store.rows(
+            f"SELECT sha256, least FROM reviewed WHERE question = ({_QUESTION})"
+        )
+        return dict(rows)
+
+    def _left_over(self, sha256: str, entity: Entity) -> Verdict | None:
+        """What is to be said of an added span that is wrong: nothing, unless a model finds it."""
+        found = self._store.rows(
+            "SELECT 1 FROM entities JOIN documents ON documents.id = document"
+            ' WHERE documents.sha256 = ? AND start = ? AND "end" = ? AND type = ? LIMIT 1',
+            (sha256, *_key(entity)),
+        )
+        return "rejected" if found else None
 
     def _decide(self, sha256: str, after: Sequence[tuple[Key, str, Verdict | None]]) -> Change:
         known = self.of(sha256)

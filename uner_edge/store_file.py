@@ -73,6 +73,18 @@ MIGRATIONS = (
     );
     CREATE TABLE reviewed (sha256 TEXT PRIMARY KEY, decided TEXT NOT NULL);
     """,
+    """
+    -- A document is reviewed for a question: for other types, or after another model, it is not.
+    ALTER TABLE reviewed RENAME TO reviewed_before;
+    CREATE TABLE reviewed (
+        sha256 TEXT NOT NULL, question TEXT NOT NULL, decided TEXT NOT NULL,
+        least REAL NOT NULL DEFAULT 0,  -- the score from which entities were on the screen
+        PRIMARY KEY (sha256, question)
+    );
+    INSERT INTO reviewed (sha256, question, decided)
+        SELECT sha256, value, decided FROM reviewed_before, question WHERE key = 'question';
+    DROP TABLE reviewed_before;
+    """,
 )
 
 

@@ -158,3 +158,15 @@ def test_a_small_terminal_and_one_without_utf_8(letters: Path, tmp_path: Path) -
         terminal.shows("Maria Jensen", "uner-tagger-small")
         terminal.keys("q")
         terminal.shows("ended with 0")
+
+
+def test_ended_from_outside_it_leaves_nothing(letters: Path, tmp_path: Path) -> None:
+    (tmp_path / "t").mkdir()
+    with opened(tmp_path) as terminal:
+        terminal.start(str(letters), "--types", "person", TMPDIR=str(tmp_path / "t"))
+        terminal.shows("2 of 2", "Maria Jensen")
+        assert list((tmp_path / "t").glob("uner-*"))
+        for pid in terminal.pids():
+            os.kill(pid, signal.SIGTERM)
+        terminal.shows("ended with 0")
+    assert not list((tmp_path / "t").glob("uner-*"))
