@@ -19,7 +19,7 @@ from pathlib import Path
 from uner_edge.engines import Engine, open_engine
 from uner_edge.extract import extract
 from uner_edge.model_files import DEFAULT_MODEL, load_manifest
-from uner_edge.readers import read_document
+from uner_edge.readers import Limits, ReadOptions, read_one
 from uner_edge.types import TypeSet, load_preset, presets
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -33,7 +33,9 @@ def main() -> None:
     model = sys.argv[1] if len(sys.argv) > 1 else DEFAULT_MODEL
     print(machine(), end="\n\n")
     engine = open_engine(load_manifest(model))
-    documents = [read_document(str(p)) for p in sorted(SAMPLES.iterdir())] * REPEAT
+    documents = [
+        read_one(str(p), ReadOptions(), Limits()) for p in sorted(SAMPLES.iterdir())
+    ] * REPEAT
     tokens = sum(piece.size for d in documents for piece in engine.pieces(d.text))
     types = {count: some_types(count) for count in COUNTS}
     seconds: dict[int, list[float]] = {count: [] for count in COUNTS}
