@@ -112,8 +112,11 @@ def opened_store(path: Path, create: bool = False) -> Iterator[Store]:
 def _prepare(path: Path, database: sqlite3.Connection) -> None:
     database.execute("PRAGMA foreign_keys = ON")
     database.create_function("REGEXP", 2, _matches, deterministic=True)
-    (application,) = database.execute("PRAGMA application_id").fetchone()
+    # In one transaction, or another process could make the store between the two answers.
+    database.execute("BEGIN")
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    (application,) = database.execute("PRAGMA application_id").fetchone()
+    database.execute("COMMIT")
     if application != APPLICATION and (application or tables):
         raise StoreError(f"{path}: is a database, but no store of uner-edge")
     (version,) = database.execute("PRAGMA user_version").fetchone()

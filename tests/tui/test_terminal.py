@@ -110,6 +110,7 @@ def test_from_files_to_reviewed_entities(letters: Path, tmp_path: Path) -> None:
         terminal.keys("Enter")
         terminal.shows("2 of 2", "Maria Jensen", "Copenhagen", "2 types")
         terminal.keys("Enter")  # from the files to the entities
+        terminal.shows("a accept")
         terminal.keys("a", "r")
         terminal.shows("✓", "✗")
         terminal.keys("E")
@@ -136,7 +137,9 @@ def test_a_decision_outlives_a_kill(letters: Path, tmp_path: Path) -> None:
     with opened(tmp_path) as terminal:
         terminal.start(str(letters), "--types", "person", "--store", str(store))
         terminal.shows("2 of 2", "Maria Jensen")
-        terminal.keys("Enter", "r")
+        terminal.keys("Enter")
+        terminal.shows("a accept")
+        terminal.keys("r")
         terminal.shows("✗")
         for pid in terminal.pids():
             os.kill(pid, signal.SIGKILL)
