@@ -111,12 +111,12 @@ class UnerApp(App[int]):
         types: TypeSet | None = None,
     ) -> None:
         super().__init__()
-        self.session = Session(paths, settings, store)
+        self.session = Session(paths, settings, store, anew=types is not None)
         self.memory: Memory = load_memory()
         self.scanning = False
         self.warning = ""
         """Said once the screen is there."""
-        self._wanted = types
+        self._wanted, self._model = types, settings.model
         self._next: tuple[TypeSet, str] | None = None
         self._last_drawn = 0.0
 
@@ -173,6 +173,8 @@ class UnerApp(App[int]):
             self.action_types()
         else:
             self._take_threshold()
+            if self.session.settings.model != self._model:
+                self.notify(f"made with {self.session.settings.model}; m searches with another")
         if self.warning:
             self.notify(self.warning, severity="warning", timeout=15)
         self._say()
@@ -327,7 +329,7 @@ class UnerApp(App[int]):
 
     def _refuse(self, why: str) -> None:
         self.status.say_model("")
-        self.notify(why, severity="error", timeout=15)
+        self.notify(why, severity="error", timeout=15, markup=False)
 
     @work
     async def _ask(self, types: TypeSet, model: str) -> None:
@@ -547,7 +549,7 @@ class UnerApp(App[int]):
         except (UnerError, OSError) as error:
             self.call_from_thread(self._refuse, str(error))
             return
-        self.call_from_thread(self.notify, f"{count:,} documents in {path}")
+        self.call_from_thread(self.notify, f"{count:,} documents in {path}", markup=False)
         if left_out:
             said = f"left out {len(left_out):,}, the first because: {left_out[0]}"
             self.call_from_thread(self._refuse, said)

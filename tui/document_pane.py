@@ -208,7 +208,7 @@ class DocumentPane(Vertical):
             pattern = re.compile(re.escape(wanted), re.IGNORECASE)
             match = pattern.search(self.view.text, self._found_at) or pattern.search(self.view.text)
             if match is None:
-                self.notify(f"not found: {wanted}")
+                self.notify(f"not found: {wanted}", markup=False)
             else:
                 self._found_at = match.end()
                 self.view.select(match.span())
@@ -231,9 +231,6 @@ class DocumentPane(Vertical):
             return None
         return self.file.sha256, entity
 
-    def _equal(self, entity: Entity) -> list[Entity]:
-        return self.entities.equal(entity)
-
     def action_accept(self) -> None:
         """The chosen entity is right; on to the next."""
         if (now := self._chosen()) is not None:
@@ -247,12 +244,12 @@ class DocumentPane(Vertical):
     def action_accept_equal(self) -> None:
         """All of the same type and text in this document are right."""
         if (now := self._chosen()) is not None:
-            self._decide(self.library.reviews.accept, now[0], self._equal(now[1]))
+            self._decide(self.library.reviews.accept, now[0], self.entities.equal(now[1]))
 
     def action_reject_equal(self) -> None:
         """All of the same type and text in this document are wrong."""
         if (now := self._chosen()) is not None:
-            self._decide(self.library.reviews.reject, now[0], self._equal(now[1]))
+            self._decide(self.library.reviews.reject, now[0], self.entities.equal(now[1]))
 
     def _decide(
         self, decide: Callable[[str, Sequence[Entity]], Change], sha256: str, about: list[Entity]
@@ -268,7 +265,7 @@ class DocumentPane(Vertical):
         try:
             change = decide(*arguments)
         except StoreError as error:
-            self.notify(f"not decided: {error}", severity="error", timeout=15)
+            self.notify(f"not decided: {error}", severity="error", timeout=15, markup=False)
             return False
         self._show_change(change)
         return True
@@ -324,7 +321,7 @@ class DocumentPane(Vertical):
             at = document.text.find(wanted, after)
             at = document.text.find(wanted) if at < 0 else at
             if at < 0:
-                self.notify(f"does not stand in the document: {wanted}", severity="warning")
+                self.notify(f"not in the document: {wanted}", severity="warning", markup=False)
                 return
             span = at, at + len(wanted)
         start, end = span
@@ -347,7 +344,7 @@ class DocumentPane(Vertical):
         try:
             change = restore()
         except StoreError as error:
-            self.notify(f"not {said}: {error}", severity="error", timeout=15)
+            self.notify(f"not {said}: {error}", severity="error", timeout=15, markup=False)
             return
         elsewhere = change is not None and (self.file is None or change.sha256 != self.file.sha256)
         where = " (in another document)" if elsewhere else ""
@@ -394,7 +391,7 @@ class DocumentPane(Vertical):
         try:
             editor = shlex.split(named) or ["vi"]
         except ValueError as error:
-            self.notify(f"$EDITOR: {error}: {named}", severity="error")
+            self.notify(f"$EDITOR: {error}: {named}", severity="error", markup=False)
             return
         entity = self.entities.chosen
         line = self.view.text.count("\n", 0, entity.start) + 1 if entity else 1

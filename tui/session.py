@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.library import Library
-from uner_edge.errors import StoreError, UsageError
+from uner_edge.errors import ModelError, StoreError, UsageError
 from uner_edge.model_files import find_model, load_manifest, read_manifest
 from uner_edge.settings import Settings
 from uner_edge.store import Question
@@ -24,7 +24,8 @@ from uner_edge.store_file import locked, opened_store
 from uner_edge.types import TypeSet
 
 if TYPE_CHECKING:
-    from uner_edge.files import Selection
+    from uner_edge.document import Unreadable
+    from uner_edge.files import Found
     from uner_edge.scan import Event, Plan
 
 LEAST = 0.2
@@ -35,9 +36,14 @@ PRIVATE, PRIVATE_STORE = "uner-tui-", "session.uner"
 
 
 class Session:
-    """One store and the paths that are scanned into it. Belongs to one thread, but for ``scan``."""
+    """One store and the paths that are scanned into it. Belongs to one thread, but for ``scan``.
 
-    def __init__(self, paths: Sequence[str], settings: Settings, store: Path | None) -> None:
+    Unless it is asked ``anew``, a store keeps the model and options that it was made with.
+    """
+
+    def __init__(
+        self, paths: Sequence[str], settings: Settings, store: Path | None, anew: bool
+    ) -> None:
         self.paths = list(paths)
         self._open = ExitStack()
         self._private: str | None = None
@@ -50,11 +56,12 @@ class Session:
         self._open.enter_context(locked(store))
         opened = self._open.enter_context(opened_store(store, create=True))
         question = opened.question()
-        if question is not None:
+        if question is not None and not anew:
             # What the store holds was made so; another model is chosen in the application.
+            made_with = question.model.partition("@")[0]
             settings = replace(
                 settings,
-                model=question.model.partition("@")[0],
+                model=settings.model if _label(settings) == question.model else made_with,
                 nested=question.nested,
                 occurrences=question.occurrences,
                 text_field=question.text_fields,
@@ -127,11 +134,18 @@ class Session:
 
     def look(self) -> list[str]:
         """Finds the files at the paths; slow for large folders."""
-        from uner_edge.files import find_files
+        return [entry.path for entry in self._find()]
 
+    def _find(self) -> list[Found | Unreadable]:
+        """What lies at the paths, the store itself left out."""
+        from uner_edge.files import Selection, find_files
+
+        of = self.settings
         own = {f"{self.store_path}{suffix}" for suffix in ("", "-wal", "-shm", ".lock")}
-        entries = find_files(self.paths, _selection(self.settings))
-        return [entry.path for entry in entries if entry.path not in own]
+        entries = find_files(
+            self.paths, Selection(of.recursive, of.include, of.exclude, of.max_bytes)
+        )
+        return [entry for entry in entries if entry.path not in own]
 
     def scan(self, tell: Callable[[Plan | Event], None]) -> None:
         """Brings the store up to date; to be called in a thread of its own.
@@ -142,7 +156,6 @@ class Session:
         Raises:
             UnerError: The model cannot be loaded, or the store not be written.
         """
-        from uner_edge.files import find_files
         from uner_edge.scan import carry_out, plan
         from uner_edge.scan_team import worker_count
         from uner_edge.scan_worker import Setup
@@ -161,10 +174,7 @@ class Session:
             threads = settings.threads or (1 if manifest.kind == "tagger" else 0)
             # The screen goes before: a key has to show while every core is busy.
             setup = Setup(settings, list(question.types), threads, nice=10)
-            own = {f"{self.store_path}{suffix}" for suffix in ("", "-wal", "-shm", ".lock")}
-            entries = find_files(self.paths, _selection(settings))
-            found = [entry for entry in entries if entry.path not in own]
-            made = plan(found, store.known(), self.paths, self._stop.is_set)
+            made = plan(self._find(), store.known(), self.paths, self._stop.is_set)
             tell(made)
             workers = worker_count(None, manifest.kind)
             for event in carry_out(made, store, setup, workers, self._stop.is_set):
@@ -201,7 +211,11 @@ def _forget_left_overs() -> None:
                     shutil.rmtree(folder)
 
 
-def _selection(settings: Settings) -> Selection:
-    from uner_edge.files import Selection
-
-    return Selection(settings.recursive, settings.include, settings.exclude, settings.max_bytes)
+def _label(settings: Settings) -> str | None:
+    """Of the model that the settings name; None if there is none."""
+    try:
+        if settings.model.endswith(".gguf"):
+            return load_manifest(settings.model, settings.template).label
+        return read_manifest(find_model(settings.model)).label
+    except ModelError:
+        return None

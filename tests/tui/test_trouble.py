@@ -245,6 +245,12 @@ def test_a_store_is_opened_as_it_was_made(library: tuple[Path, Path]) -> None:
         assert app.session.settings.text_field == ()
     finally:
         app.session.close()
+    given = Settings(model="uner-270m")
+    app = UnerApp([str(library[0])], given, library[1], TypeSet.parse("gene"))
+    try:
+        assert app.session.settings.model == "uner-270m"  # asked anew, as the person said
+    finally:
+        app.session.close()
 
 
 def test_a_file_searched_a_moment_ago_can_be_reviewed(library: tuple[Path, Path]) -> None:
