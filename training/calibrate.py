@@ -94,14 +94,29 @@ def best_temperature(sets: list[Candidates], temperatures: Floats) -> float:
     return float(temperatures[int(np.argmin(losses))])
 
 
-def calibration_error(sets: list[Candidates], temperature: float) -> float:
-    """Expected calibration error, datasets weighing the same (Guo et al. 2017, equation 3)."""
+def reliability(sets: list[Candidates], temperature: float) -> list[dict[str, float]]:
+    """How often entities of a score are right, datasets weighing the same.
+
+    Per bin of scores that is not empty: mean ``score``, share that is ``right``, and the bin's
+    ``share`` of all candidates.
+    """
     p = np.concatenate([1 / (1 + np.exp(-s.logits / temperature)) for s in sets])
     right = np.concatenate([s.right for s in sets])
     weight = np.concatenate([np.full(len(s.right), 1 / len(s.right) / len(sets)) for s in sets])
     bins = np.minimum((p * BINS).astype(int), BINS - 1)
-    gaps = [abs(np.sum(weight[bins == b] * (p - right)[bins == b])) for b in range(BINS)]
-    return float(np.sum(gaps))
+    rows = []
+    for chosen in (bins == b for b in range(BINS)):
+        share = weight[chosen].sum()
+        if share:
+            sums = {"score": (weight * p)[chosen].sum(), "right": (weight * right)[chosen].sum()}
+            rows.append({name: float(total / share) for name, total in sums.items()})
+            rows[-1]["share"] = float(share)
+    return rows
+
+
+def calibration_error(rows: list[dict[str, float]]) -> float:
+    """Expected calibration error of ``reliability`` (Guo et al. 2017, equation 3)."""
+    return sum(row["share"] * abs(row["score"] - row["right"]) for row in rows)
 
 
 def calibrate(folder: Path, data: Path, texts: int) -> None:
@@ -113,6 +128,7 @@ def calibrate(folder: Path, data: Path, texts: int) -> None:
     temperature = best_temperature(sets, np.round(np.arange(0.3, 6.01, 0.02), 2))
     raw, f1 = best_threshold(sets, np.round(np.arange(0.1, 0.91, 0.02), 2))
     threshold = 1 / (1 + np.exp(-np.log(raw / (1 - raw)) / temperature))
+    before, after = reliability(sets, 1.0), reliability(sets, temperature)
     table = tomllib.loads((folder / MANIFEST).read_text("utf-8"))
     table["temperature"] = temperature
     table["threshold"] = round(float(threshold), 3)
@@ -121,9 +137,11 @@ def calibrate(folder: Path, data: Path, texts: int) -> None:
         "texts": sum(len(rows) for rows in dev.values()),
         "f1": round(f1, 4),
         "f1_at_raw_half": round(float(np.mean([f1_at(s, 0.5) for s in sets])), 4),
-        "error_before": round(calibration_error(sets, 1.0), 4),
-        "error_after": round(calibration_error(sets, temperature), 4),
+        "error_before": round(calibration_error(before), 4),
+        "error_after": round(calibration_error(after), 4),
         "command": f"python -m training.calibrate models/{folder.name} --data DATA",
+        "before": [{name: round(value, 4) for name, value in row.items()} for row in before],
+        "after": [{name: round(value, 4) for name, value in row.items()} for row in after],
     }
     (folder / MANIFEST).write_bytes(tomli_w.dumps(table).encode("utf-8"))
     print(tomli_w.dumps({k: table[k] for k in ("temperature", "threshold", "calibration")}))

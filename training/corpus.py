@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from training.augment import augment
+from training.example import Example
 from training.negatives import NegativeTypes
-from training.recipe import DataRecipe
+from training.recipe import AugmentRecipe, DataRecipe
 from training.tune_recipe import ConversationRecipe
-from uner_edge.labelled import LabelledSpan, LabelledText, read_labelled
+from uner_edge.labelled import LabelledText, read_labelled
 
 TEACHER = "teacher"
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A passage, the types asked of it, and its mentions of those types."""
-
-    text: str
-    types: tuple[str, ...]
-    entities: tuple[LabelledSpan, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +22,13 @@ class Corpus:
     """All training texts by dataset."""
 
     datasets: dict[str, list[LabelledText]]
+    distilled: list[Example] = field(default_factory=list)
+    """What a larger tagger scored."""
 
     def sizes(self) -> dict[str, int]:
         """Texts per dataset."""
-        return {name: len(rows) for name, rows in self.datasets.items()}
+        sizes = {name: len(rows) for name, rows in self.datasets.items()}
+        return sizes | ({"distilled": len(self.distilled)} if self.distilled else {})
 
 
 def load_corpus(data: Path, recipe: DataRecipe | ConversationRecipe) -> Corpus:
@@ -61,19 +57,26 @@ def draw_examples(
     negatives: NegativeTypes | None,
     count: int,
     rng: random.Random,
+    changes: AugmentRecipe | None = None,
+    distilled_share: float = 0.0,
 ) -> list[Example]:
     """``count`` examples: which dataset, which text, which types, all from ``rng``."""
+    changes = changes or AugmentRecipe()
     supervised = [name for name in corpus.datasets if name != TEACHER]
     weights = [len(corpus.datasets[name]) ** recipe.size_exponent for name in supervised]
     examples = []
     for _ in range(count):
-        if TEACHER in corpus.datasets and rng.random() < recipe.teacher_share:
+        if distilled_share and rng.random() < distilled_share:
+            examples.append(rng.choice(corpus.distilled))
+        elif TEACHER in corpus.datasets and rng.random() < recipe.teacher_share:
             assert negatives is not None
             row = rng.choice(corpus.datasets[TEACHER])
-            examples.append(_ask_open(row, recipe, negatives, rng))
+            example = _ask_open(row, recipe, negatives, rng)
+            examples.append(augment(example, changes, False, rng))
         else:
             name = rng.choices(supervised, weights)[0]
-            examples.append(_ask_closed(rng.choice(corpus.datasets[name]), recipe, rng))
+            example = _ask_closed(rng.choice(corpus.datasets[name]), recipe, rng)
+            examples.append(augment(example, changes, True, rng))
     return examples
 
 
@@ -99,6 +102,8 @@ def _ask_open(
     """Types of an openly annotated text: some it has, the listed absent ones, drawn negatives."""
     present = sorted({e.type for e in row.entities})
     most = round(recipe.max_types * (1 - recipe.negative_share))
+    if recipe.few_chance and rng.random() < recipe.few_chance:
+        most = rng.randint(1, most)
     asked = rng.sample(present, min(len(present), most))
     wanted = round(len(asked) * recipe.negative_share / (1 - recipe.negative_share))
     absent = [kind for kind in row.absent if kind not in present]

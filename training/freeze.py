@@ -20,20 +20,16 @@ from training.checkpoint import CHECKPOINT, load_checkpoint
 from training.encoder import encoder_folder, load_word_pieces
 from training.model import Tagger, from_encoder
 from training.provenance import training_facts
-from training.recipe import recipe_from_facts
+from training.recipe import Recipe, recipe_from_facts
 from uner_edge.tagger_input import WordPieces, collate, pack
 
 
 def freeze(run: Path, data: Path, out: Path) -> None:
     """Writes model.pt2, tokenizer.json and facts.json to ``out``."""
-    with safe_open(run / CHECKPOINT, "pt") as stored:
-        recipe = recipe_from_facts(json.loads(stored.metadata()["recipe"]))
-        step = int(stored.metadata()["step"])
+    tagger, word_pieces, recipe, step = load_run(run)
     folder = encoder_folder(recipe.encoder)
-    tagger = from_encoder(folder, dropout=0.0, layers=recipe.encoder.layers)
-    load_checkpoint(run, tagger, None, None)
     out.mkdir(parents=True, exist_ok=True)
-    torch.export.save(trace(tagger.eval(), load_word_pieces(folder)), out / "model.pt2")
+    torch.export.save(trace(tagger, word_pieces), out / "model.pt2")
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -44,6 +40,21 @@ def freeze(run: Path, data: Path, out: Path) -> None:
         "training": training_facts(run, data, recipe, step),
     }
     (out / "facts.json").write_text(json.dumps(facts, indent=1), "utf-8")
+
+
+def load_run(run: Path) -> tuple[Tagger, WordPieces, Recipe, int]:
+    """The tagger in a run's folder, ready to be used, its recipe and how many steps it made."""
+    recipe = run_recipe(run)
+    folder = encoder_folder(recipe.encoder)
+    tagger = from_encoder(folder, dropout=0.0, layers=recipe.encoder.layers)
+    step = load_checkpoint(run, tagger, None, None)
+    return tagger.eval(), load_word_pieces(folder), recipe, step
+
+
+def run_recipe(run: Path) -> Recipe:
+    """The recipe that a run's checkpoint carries."""
+    with safe_open(run / CHECKPOINT, "pt") as stored:
+        return recipe_from_facts(json.loads(stored.metadata()["recipe"]))
 
 
 def trace(tagger: Tagger, word_pieces: WordPieces) -> ExportedProgram:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from training.corpus import TEACHER
+from training.distil import unlabelled
 from training.recipe import DataRecipe, Recipe
 from training.tune_recipe import ConversationRecipe, TuneRecipe
 from uner_edge.errors import DataError
@@ -27,10 +28,25 @@ def training_facts(run: Path, data: Path, recipe: Recipe | TuneRecipe, step: int
         "recipe": f"training/recipes/{recipe.name.removeprefix('uner-')}.toml",
         "seed": recipe.seed,
         "steps": step,
+        **({"start": recipe.start} if isinstance(recipe, Recipe) and recipe.start else {}),
         "passages": step * recipe.optimiser.batch,
         "hours": round(sum(gap for gap in gaps if gap < STOPPED) / 3600, 2),
-        "data": provenance(data, recipe.data),
+        "data": provenance(data, recipe.data) + distilled_provenance(data, recipe),
     }
+
+
+def distilled_provenance(data: Path, recipe: Recipe | TuneRecipe) -> list[dict[str, Any]]:
+    """The unlabelled passages that a larger tagger scored, one entry per licence."""
+    if isinstance(recipe, TuneRecipe) or not recipe.distil.share:
+        return []
+    path = data / "passages" / "passages.jsonl.gz"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    rows = unlabelled(data)
+    name = f"passages scored by {recipe.distil.model}"
+    return [
+        {"dataset": name, "texts": texts, "licence": licence, "sha256": digest}
+        for licence, texts in Counter(row["licence"] for row in rows).most_common()
+    ]
 
 
 def provenance(data: Path, recipe: DataRecipe | ConversationRecipe) -> list[dict[str, Any]]:

@@ -12,8 +12,9 @@ from typing import Any
 
 SHARES = frozenset(
     {
-        *("teacher_share", "negative_share", "subset_chance", "warm_up", "dropout"),
+        *("teacher_share", "negative_share", "subset_chance", "few_chance", "warm_up", "dropout"),
         *("dataset_chance", "definition_chance"),
+        *("synonym", "union", "case", "noise", "share"),
     }
 )
 """Keys, of any recipe, whose values lie between 0 and 1."""
@@ -60,6 +61,8 @@ class DataRecipe:
     """Chance that only a random part of a labelled passage's types is asked."""
     max_tokens: int
     """Passages with more sub-tokens are never drawn."""
+    few_chance: float = 0.0
+    """Chance that only a random part of the types a teacher passage could be asked is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,34 @@ class OptimiserRecipe:
     clip: float
     """Largest gradient norm."""
     dropout: float
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentRecipe:
+    """Chances of the changes that ``training.augment`` makes; 0 is never."""
+
+    synonym: float = 0.0
+    """Of each asked type: asked by another name."""
+    union: float = 0.0
+    """Of each example: two of its types asked as one."""
+    case: float = 0.0
+    """Of each example: all lower or all upper case."""
+    noise: float = 0.0
+    """Of each example: slips of the keyboard or scanning errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class DistilRecipe:
+    """A larger tagger whose scores on passages without labels are learned too."""
+
+    share: float = 0.0
+    """Share of passages drawn from those that ``training.distil`` scored."""
+    model: str = ""
+    """Name or folder of the larger tagger."""
+    sha256: str = ""
+    """Of its weights."""
+    types: int = 20
+    """Asked of each passage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +136,11 @@ class Recipe:
     data: DataRecipe
     optimiser: OptimiserRecipe
     dev: DevRecipe
+    augment: AugmentRecipe = AugmentRecipe()
+    distil: DistilRecipe = DistilRecipe()
+    start: str = ""
+    """What to start from instead of the bare encoder: another run, by the name of its folder, which
+    lies beside this run's own, or a published tagger, by its model folder."""
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from training.corpus import Example
+from training.example import Example
 from uner_edge.tagger_input import PackedPassage
 
 
 def span_targets(
     packed: Sequence[PackedPassage], examples: Sequence[Example]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Targets and weights, both of shape (passages, words, types, 3); padding weighs 0.
+    """Targets in 0 to 1 and weights, both of shape (passages, words, types, 3); padding weighs 0.
 
     A mention that does not begin and end at word borders cannot be written down: its words weigh
     0 for its type.
@@ -31,6 +31,10 @@ def span_targets(
     targets, weights = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     for row, (passage, example) in enumerate(zip(packed, examples, strict=True)):
         weights[row, : len(passage.spans), : len(example.types)] = 1
+        if example.soft is not None:
+            probabilities = 1 / (1 + np.exp(-example.soft.astype(np.float32)))
+            targets[row, : len(passage.spans), : len(example.types)] = probabilities
+            continue
         first_at = {start: i for i, (start, _) in enumerate(passage.spans)}
         last_at = {end: i for i, (_, end) in enumerate(passage.spans)}
         column = {kind: k for k, kind in enumerate(example.types)}
@@ -54,6 +58,9 @@ def span_targets(
 def focal_loss(logits: Tensor, targets: Tensor, weights: Tensor, exponent: float) -> Tensor:
     """Weighted mean of focal binary cross entropy, a scalar in nats.
 
+    What a soft target leaves uncertain is no loss: its own entropy is taken off, which for targets
+    of 0 and 1 is nothing.
+
     Args:
         logits, targets, weights: Same shape; weights 0 leave a position out.
         exponent: 0 is plain cross entropy.
@@ -61,5 +68,7 @@ def focal_loss(logits: Tensor, targets: Tensor, weights: Tensor, exponent: float
     Source: Lin et al. 2017, arXiv:1708.02002, equation 4 (without the class weight).
     """
     plain = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    entropy = -(torch.xlogy(targets, targets) + torch.xlogy(1 - targets, 1 - targets))
+    plain = (plain - entropy).clamp(min=0)
     missed = 1 - torch.exp(-plain)
     return (weights * missed**exponent * plain).sum() / weights.sum().clamp(min=1)

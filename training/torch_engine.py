@@ -22,8 +22,10 @@ class TorchEngine:
     window = 256
     batch = BATCH
 
-    def __init__(self, tagger: Tagger, word_pieces: WordPieces) -> None:
+    def __init__(self, tagger: Tagger, word_pieces: WordPieces, exact: bool = False) -> None:
+        """``exact``: float32 throughout instead of bfloat16."""
         self._tagger = tagger
+        self._exact = exact
         self._word_pieces = word_pieces
 
     def pieces(self, text: str) -> Iterator[Piece]:
@@ -45,7 +47,7 @@ class TorchEngine:
                 continue
             batch = collate([packed[i] for i in block], [asked] * len(block), self._word_pieces)
             feed = {name: torch.from_numpy(array) for name, array in batch.feed().items()}
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=not self._exact):
                 logits = self._tagger(**feed).float().numpy()
             for row, index in enumerate(block):
                 spans = packed[index].spans

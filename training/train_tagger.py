@@ -1,5 +1,9 @@
 """Trains a tagger: ``python -m training.train_tagger RECIPE --data DATA --out FOLDER``.
 
+A recipe that learns from a larger tagger needs ``--distilled``, the folder that ``training.distil``
+wrote. One that starts from another run finds that run's folder beside its own; from a published
+tagger, in its model folder.
+
 Every passage, type and batch of step n follows from the recipe's seed and n alone, so a run that
 was interrupted and started again with the same command makes the same steps.
 """
@@ -19,17 +23,21 @@ from typing import Any, TextIO
 import torch
 
 from training.checkpoint import load_checkpoint, save_checkpoint
-from training.corpus import TEACHER, Corpus, Example, draw_examples, load_corpus, type_counts
+from training.corpus import TEACHER, Corpus, draw_examples, load_corpus, type_counts
 from training.dev import evaluate_dev, load_dev
+from training.distil import load_distilled
 from training.encoder import encoder_folder, load_word_pieces
+from training.example import Example
 from training.model import Tagger, from_encoder
 from training.negatives import NegativeTypes, load_negatives
 from training.precision import autocast
 from training.recipe import OptimiserRecipe, Recipe, RecipeError, load_recipe, unseen_datasets
 from training.schedule import learning_rate
 from training.targets import focal_loss, span_targets
+from training.thaw import load_weights
 from training.torch_engine import TorchEngine
 from uner_edge.errors import UnerError
+from uner_edge.model_files import MANIFEST, load_manifest
 from uner_edge.tagger_input import PackedPassage, WordPieces, collate, pack
 
 POOL = 64
@@ -63,7 +71,10 @@ def batches(
                 break
             if attempt == 10 and not pool:
                 raise RecipeError(f"no passage has at most {recipe.data.max_tokens} sub-tokens")
-            for example in draw_examples(corpus, recipe.data, negatives, wanted, rng):
+            examples = draw_examples(
+                corpus, recipe.data, negatives, wanted, rng, recipe.augment, recipe.distil.share
+            )
+            for example in examples:
                 packed = pack(example.text, word_pieces)
                 if packed.spans and len(packed.ids) <= recipe.data.max_tokens:
                     pool.append((packed, example))
@@ -87,14 +98,22 @@ def make_optimiser(tagger: Tagger, recipe: OptimiserRecipe) -> torch.optim.Optim
     return torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True)
 
 
-def train(recipe: Recipe, data: Path, out: Path) -> None:
-    """Runs or resumes ``recipe``; writes checkpoint and metrics.jsonl to ``out``."""
+def train(recipe: Recipe, data: Path, out: Path, distilled: Path | None = None) -> None:
+    """Runs or resumes ``recipe``; writes checkpoint and metrics.jsonl to ``out``.
+
+    Raises:
+        RecipeError: What the recipe starts or learns from is not there.
+    """
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     folder = encoder_folder(recipe.encoder)
     tagger = from_encoder(folder, recipe.optimiser.dropout, recipe.encoder.layers)
     word_pieces = load_word_pieces(folder)
     corpus = load_corpus(data, recipe.data)
+    if recipe.distil.share > 0:
+        if distilled is None:
+            raise RecipeError("the recipe has a [distil] table: say --distilled FOLDER")
+        corpus = dataclasses.replace(corpus, distilled=load_distilled(distilled))
     print("training texts:", json.dumps(corpus.sizes()), flush=True)
     negatives = None
     if TEACHER in corpus.datasets:
@@ -105,6 +124,8 @@ def train(recipe: Recipe, data: Path, out: Path) -> None:
     optimiser = make_optimiser(tagger, recipe.optimiser)
     facts = json.dumps(dataclasses.asdict(recipe))
     step = load_checkpoint(out, tagger, optimiser, facts)
+    if recipe.start and not step:
+        start_from(recipe.start, tagger, out)
     tagger.train()
     began = shown = saved = time.monotonic()
     first, tokens, loss_sum, shown_step = step, 0, 0.0, step
@@ -138,6 +159,22 @@ def train(recipe: Recipe, data: Path, out: Path) -> None:
             if now - saved > CHECKPOINT_EVERY or step == recipe.optimiser.steps:
                 save_checkpoint(out, tagger, optimiser, step, facts)
                 saved = time.monotonic()
+
+
+def start_from(start: str, tagger: Tagger, out: Path) -> None:
+    """Puts the weights of a published tagger, or of another run, into ``tagger``.
+
+    Raises:
+        RecipeError: There are none, or they are those of another encoder.
+    """
+    try:
+        if Path(start, MANIFEST).is_file():
+            manifest = load_manifest(str(Path(start).resolve()))
+            load_weights(tagger, manifest.path(manifest.files[0].name))
+        elif not load_checkpoint(out.resolve().parent / start, tagger, None, None):
+            raise RecipeError(f"{start}: no run to start from; run its recipe first")
+    except ValueError as error:
+        raise RecipeError(str(error)) from error
 
 
 def _note(metrics: TextIO, row: dict[str, Any]) -> None:
@@ -179,9 +216,11 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder with ner/ and teacher/")
     parser.add_argument("--out", type=Path, required=True, help="checkpoints and metrics go here")
+    parser.add_argument("--distilled", type=Path, help="what training.distil wrote")
     arguments = parser.parse_args()
     try:
-        train(load_recipe(arguments.recipe), arguments.data, arguments.out)
+        recipe = load_recipe(arguments.recipe)
+        train(recipe, arguments.data, arguments.out, arguments.distilled)
     except (RecipeError, UnerError) as error:
         raise SystemExit(f"error: {error}") from error
 

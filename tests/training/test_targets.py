@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from training.corpus import Example
+from training.example import Example
 from training.targets import focal_loss, span_targets
 from uner_edge.labelled import LabelledSpan
 from uner_edge.span_decoding import decode_spans
@@ -176,3 +176,23 @@ def test_certain_and_right_costs_nothing_and_keeps_slopes_finite() -> None:
     (slope,) = torch.autograd.grad(loss, logits)
     assert loss.item() == 0
     assert torch.isfinite(slope).all()
+
+
+def test_soft_targets_are_the_probabilities_of_another_tagger() -> None:
+    text = "Ben slept"
+    soft = np.array([[[0.0] * 3], [[2.0] * 3]], np.float16)
+    targets, weights = span_targets([unencoded(text)], [Example(text, ("person",), (), soft)])
+    assert targets[0, :, 0].tolist() == [
+        pytest.approx([0.5] * 3),
+        pytest.approx([1 / (1 + math.exp(-2))] * 3),
+    ]
+    assert np.all(weights == 1)
+
+
+@given(st.lists(st.floats(-8, 8), min_size=1, max_size=8), st.sampled_from([0.0, 1.0, 2.0]))
+def test_agreeing_with_a_soft_target_costs_nothing(logits: list[float], exponent: float) -> None:
+    said = torch.tensor(logits)
+    loss = focal_loss(said, torch.sigmoid(said), torch.ones_like(said), exponent)
+    assert float(loss) == pytest.approx(0, abs=1e-5)
+    off = focal_loss(said + 1, torch.sigmoid(said), torch.ones_like(said), 0.0)
+    assert float(off) > float(focal_loss(said, torch.sigmoid(said), torch.ones_like(said), 0.0))

@@ -15,7 +15,7 @@ from uner_edge.engines import EngineOptions, cores
 from uner_edge.errors import ModelError
 from uner_edge.model_files import Manifest
 from uner_edge.span_decoding import decode_spans
-from uner_edge.tagger_input import LAYOUT_VERSION, WordPieces, collate, pack
+from uner_edge.tagger_input import LAYOUT_VERSION, PackedPassage, WordPieces, collate, pack
 from uner_edge.types import TypeSet
 
 TYPE_TOKENS = 128
@@ -59,6 +59,15 @@ class TaggerEngine:
 
         return list(self._workers.map(search, passages))
 
+    def word_logits(self, packed: PackedPassage, names: Sequence[str]) -> NDArray[np.float32]:
+        """Logits divided by the temperature, shape (words, types in the order of ``names``, 3)."""
+        columns: dict[str, NDArray[np.float32]] = {}
+        for group in self._group(names):
+            logits = self._run(packed, group)
+            columns |= {name: logits[:, k] for k, name in enumerate(group)}
+        logits = np.stack([columns[name] for name in names], axis=1)
+        return (logits / self._temperature).astype(np.float32)
+
     def _group(self, names: Sequence[str]) -> list[dict[str, list[int]]]:
         """Types in alphabetical order, as many per group as fit one pass."""
         groups: list[dict[str, list[int]]] = []
@@ -76,12 +85,17 @@ class TaggerEngine:
         packed = pack(text, self._word_pieces)
         if not packed.spans:
             return
-        batch = collate([packed], [list(types.values())], self._word_pieces)
-        logits: NDArray[np.float32] = self._session.run(None, batch.feed())[0][0]
+        logits = self._run(packed, types)
         names = list(types)
         for first, last, kind, score in decode_spans(logits, threshold, self._temperature):
             start, end = packed.spans[first][0], packed.spans[last][1]
             yield Entity(start, end, names[kind], text[start:end], score)
+
+    def _run(self, packed: PackedPassage, types: dict[str, list[int]]) -> NDArray[np.float32]:
+        """Logits, shape (words, types, 3)."""
+        batch = collate([packed], [list(types.values())], self._word_pieces)
+        logits: NDArray[np.float32] = self._session.run(None, batch.feed())[0][0]
+        return logits
 
 
 def open_tagger(manifest: Manifest, options: EngineOptions) -> TaggerEngine:

@@ -1,0 +1,60 @@
+"""A published tagger in training again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from training.model import Tagger
+from training.recipe import Recipe, RecipeError
+from training.thaw import load_weights, thaw
+from training.torch_engine import TorchEngine
+from training.train_tagger import train
+from uner_edge.engines import EngineOptions
+from uner_edge.engines.tagger import open_tagger
+from uner_edge.model_files import find_model, load_manifest
+from uner_edge.tagger_input import collate, pack
+from uner_edge.types import TypeSet
+
+SMALL = "uner-tagger-small"
+TEXT = "Imatinib was approved in May 2001 in the United States, said Anna Kovacs of the FDA."
+KINDS = ("country", "date", "drug", "organization", "person")
+
+
+def test_it_says_what_the_published_one_says(one_thread: None) -> None:
+    tagger, word_pieces = thaw(find_model(SMALL))
+    manifest = load_manifest(SMALL)
+    engine = open_tagger(manifest, EngineOptions(threads=1))
+    packed = pack(TEXT, word_pieces)
+    asked = [word_pieces.of_type(kind) for kind in KINDS]
+    feed = collate([packed], [asked], word_pieces).feed()
+    with torch.no_grad():
+        said = tagger(**{n: torch.from_numpy(a) for n, a in feed.items()})[0].numpy()
+    published = engine.word_logits(packed, KINDS) * manifest.temperature
+    # int8 activations; weights that were mixed up would have nothing in common.
+    assert np.corrcoef(said.ravel(), published.ravel())[0, 1] > 0.99
+    assert np.abs(said - published).mean() < 0.05 * np.abs(said).mean()
+    threshold = 0.5
+    raw = 1 / (1 + (1 / threshold - 1) ** manifest.temperature)
+    (found,) = TorchEngine(tagger, word_pieces, exact=True).find([TEXT], TypeSet.of(KINDS), raw)
+    (expected,) = engine.find([TEXT], TypeSet.of(KINDS), threshold)
+    both = {(e.start, e.end, e.type) for e in found} & {(e.start, e.end, e.type) for e in expected}
+    assert len(both) >= 4
+
+
+def test_weights_of_another_encoder_are_refused(tiny_tagger: Tagger) -> None:
+    manifest = load_manifest(SMALL)
+    with pytest.raises(ValueError, match="made on another encoder"):
+        load_weights(tiny_tagger, manifest.path(manifest.files[0].name))
+
+
+def test_a_run_that_starts_from_another_encoder_says_so(
+    tiny_recipe: Recipe, tiny_data: Path, tmp_path: Path
+) -> None:
+    recipe = replace(tiny_recipe, start=str(find_model(SMALL)))
+    with pytest.raises(RecipeError, match="made on another encoder"):
+        train(recipe, tiny_data, tmp_path / "run")

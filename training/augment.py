@@ -1,0 +1,178 @@
+"""Other names for the same types, and other spellings of the same text.
+
+A student meets every type of a dataset under one name and always in the same company; users ask
+for "metropolis" and "disease or symptom", and their files hold scans, chats and capitals. So
+some examples are drawn with
+
+- synonyms and plurals instead of the name (``synonyms.toml``, written for this),
+- two types asked as one, "disease or symptom", its mentions those of both; or, where everything
+  asked is annotated, as "miscellaneous",
+- the text all lower or all upper case, with slips of the keyboard, or as bad scans read.
+
+Offsets move along; a text with a mention that does not end at a word's border is left as it is.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+from training.example import Example
+from training.recipe import AugmentRecipe
+from uner_edge.labelled import LabelledSpan
+from uner_edge.tagger_input import words
+
+UNIONS = ("{} or {}", "{} or {}", "{} / {}", "{} and {}")
+REST = ("miscellaneous", "other", "other entity", "other term", "miscellaneous entity")
+
+SLIP_SHARE = 0.15
+"""Of the words of a text with slips or scanning errors."""
+
+KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+SCANNED = {
+    **{"rn": "m", "m": "rn", "cl": "d", "d": "cl", "li": "h", "h": "b", "e": "c", "c": "e"},
+    **{"l": "1", "1": "l", "o": "0", "0": "O", "S": "5", "5": "S", "B": "8", "8": "B", "I": "l"},
+    **{"u": "n", "n": "u", "vv": "w", "w": "vv", "g": "9", "z": "2", "t": "f", "fi": "h"},
+}
+"""What optical character recognition reads for what is printed."""
+
+
+def augment(example: Example, recipe: AugmentRecipe, closed: bool, rng: random.Random) -> Example:
+    """``example`` with a chance of each change; ``closed``: every mention is known."""
+    if rng.random() < recipe.union:
+        example = unite(example, closed, rng)
+    if recipe.synonym > 0:
+        example = rename(example, recipe.synonym, rng)
+    if rng.random() < recipe.case:
+        example = change_text(example, rng.choice((lower, lower, upper)), 1.0, rng)
+    if rng.random() < recipe.noise:
+        example = change_text(example, rng.choice((slip, scan)), SLIP_SHARE, rng)
+    return example
+
+
+def unite(example: Example, closed: bool, rng: random.Random) -> Example:
+    """Two of the asked types, at least one with mentions, become one."""
+    present = sorted({e.type for e in example.entities})
+    if not present or len(example.types) < 2:
+        return example
+    first = rng.choice(present)
+    second = rng.choice([kind for kind in example.types if kind != first])
+    if closed and len(example.types) > 2 and rng.random() < 0.25:
+        name = rng.choice(REST)
+    else:
+        pair = [first, second]
+        rng.shuffle(pair)
+        name = rng.choice(UNIONS).format(*pair)
+    return _renamed(example, {first: name, second: name})
+
+
+def rename(example: Example, chance: float, rng: random.Random) -> Example:
+    """Each asked type with ``chance`` under another name of the same meaning."""
+    names = {}
+    for kind in example.types:
+        if rng.random() < chance:
+            others = synonyms().get(kind, ())
+            names[kind] = rng.choice(others) if others else plural(kind)
+    return _renamed(example, names)
+
+
+@functools.cache
+def synonyms() -> dict[str, tuple[str, ...]]:
+    """Type name to names of the same meaning; every name of a group stands for the others."""
+    table = tomllib.loads(Path(__file__).with_name("synonyms.toml").read_text("utf-8"))
+    return {
+        name: tuple(other for other in group if other != name)
+        for group in table["groups"]
+        for name in group
+    }
+
+
+def plural(name: str) -> str:
+    """English plural of a type name; what ends in "s" stays."""
+    if name.endswith("s") or not name[-1:].isalpha():
+        return name
+    if name.endswith(("x", "ch", "sh")):
+        return name + "es"
+    if name.endswith("y") and name[-2:-1] not in "aeiou":
+        return name[:-1] + "ies"
+    return name + "s"
+
+
+def _renamed(example: Example, names: dict[str, str]) -> Example:
+    """Names that fall together are asked once; a new name that is asked already is not taken."""
+    taken = {kind for kind in example.types if kind not in names}
+    names = {old: new for old, new in names.items() if new not in taken}
+    spans = {(e.start, e.end, names.get(e.type, e.type)) for e in example.entities}
+    return Example(
+        example.text,
+        tuple(dict.fromkeys(names.get(kind, kind) for kind in example.types)),
+        tuple(LabelledSpan(*span) for span in sorted(spans)),
+    )
+
+
+def change_text(
+    example: Example, change: Callable[[str, random.Random], str], share: float, rng: random.Random
+) -> Example:
+    """``change`` done to a ``share`` of the words."""
+    parts: list[str] = []
+    begins, ends, at, length = {}, {}, 0, 0
+    for start, end in words(example.text):
+        word = example.text[start:end]
+        if rng.random() < share:
+            word = change(word, rng)
+        parts += [example.text[at:start], word]
+        length += start - at
+        begins[start] = length
+        length += len(word)
+        ends[end] = length
+        at = end
+    if not all(e.start in begins and e.end in ends for e in example.entities):
+        return example
+    spans = tuple(LabelledSpan(begins[e.start], ends[e.end], e.type) for e in example.entities)
+    return Example("".join([*parts, example.text[at:]]), example.types, spans)
+
+
+def lower(word: str, rng: random.Random) -> str:
+    """All lower case."""
+    return word.lower()
+
+
+def upper(word: str, rng: random.Random) -> str:
+    """All upper case."""
+    return word.upper()
+
+
+def slip(word: str, rng: random.Random) -> str:
+    """One slip of the keyboard: a letter doubled, left out, swapped or struck beside its key."""
+    if len(word) < 3 or not word.isalpha():
+        return word
+    at = rng.randrange(len(word) - 1)
+    kind = rng.randrange(4)
+    if kind == 0:
+        return word[: at + 1] + word[at:]
+    if kind == 1:
+        return word[:at] + word[at + 1 :]
+    if kind == 2:
+        return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+    row = next((row for row in KEYS if word[at].lower() in row), None)
+    if row is None:
+        return word
+    place = row.index(word[at].lower())
+    return word[:at] + rng.choice(row[max(0, place - 1) : place + 2]) + word[at + 1 :]
+
+
+def scan(word: str, rng: random.Random) -> str:
+    """One letter, or pair of letters, read wrongly by optical character recognition."""
+    places = [
+        (at, seen)
+        for at in range(len(word))
+        for seen in (word[at : at + 2], word[at])
+        if seen in SCANNED
+    ]
+    if not places:
+        return word
+    at, seen = rng.choice(places)
+    return word[:at] + SCANNED[seen] + word[at + len(seen) :]
