@@ -64,6 +64,10 @@ F1 {other:.1f}).
 On {calibration[texts]:,} texts of the unseen datasets, each dataset weighing the same:
 expected calibration error {calibration[error_before]:.3f} before, {calibration[error_after]:.3f}
 after one temperature. `{calibration[command]}`
+{reliability}
+## What spoils it
+
+{robustness}
 
 ## What was lost on the way to int8
 
@@ -224,6 +228,8 @@ def tagger_card(table: dict[str, Any]) -> str:
         **{key: training[key] for key in ("hours", "steps", "passages", "seed", "recipe")},
         **{kind: 100 * dev["macro_f1"][kind] for kind in by_kind},
         **{f"{kind}_count": len(rows) for kind, rows in by_kind.items()},
+        reliability=_reliability(table),
+        robustness=_robustness(table),
         domains=_table(
             ("domain", "macro F1"),
             [(name, f"{100 * f1:.1f}") for name, f1 in dev["domains"].items()],
@@ -246,6 +252,22 @@ def tagger_card(table: dict[str, Any]) -> str:
         ),
         data=_data(training),
     )
+
+
+def _reliability(table: dict[str, Any]) -> str:
+    if "before" not in table["calibration"]:
+        return ""
+    name = table["name"]
+    return f"\n![Share that is right by score](../../docs/reliability-{name}.svg)\n"
+
+
+def _robustness(table: dict[str, Any]) -> str:
+    """Unseen F1 when texts, names of types, or their number change."""
+    if "robustness" not in table:
+        return "Not measured."
+    measured = table["robustness"]
+    rows = [(name, f"{100 * f1:.1f}") for name, f1 in measured["f1"].items()]
+    return f"`{measured['command']}`\n\n" + _table(("texts and types", "unseen F1"), rows)
 
 
 ENCODERS = {

@@ -41,7 +41,7 @@ from uner_edge.model_files import MANIFEST, load_manifest
 from uner_edge.tagger_input import PackedPassage, WordPieces, collate, pack
 
 POOL = 64
-"""Batches drawn at a time and sorted by length, so that a batch holds passages of one length."""
+"""Batches drawn at a time and sorted by length, so that little of a batch is padding."""
 
 CHECKPOINT_EVERY = 300.0
 """Seconds."""
@@ -78,13 +78,18 @@ def batches(
                 packed = pack(example.text, word_pieces)
                 if packed.spans and len(packed.ids) <= recipe.data.max_tokens:
                     pool.append((packed, example))
-        pool.sort(key=lambda pair: len(pair[0].ids))
+        pool.sort(key=lambda pair: sequence_length(pair[0], pair[1], word_pieces))
         order = list(range(POOL))
         rng.shuffle(order)
         for at in order[skip:]:
             yield pool[at * size : (at + 1) * size]
         skip = 0
         number += 1
+
+
+def sequence_length(packed: PackedPassage, example: Example, word_pieces: WordPieces) -> int:
+    """Sub-tokens of a passage and the types asked of it."""
+    return len(packed.ids) + sum(1 + len(word_pieces.of_type(kind)) for kind in example.types)
 
 
 def make_optimiser(tagger: Tagger, recipe: OptimiserRecipe) -> torch.optim.Optimizer:

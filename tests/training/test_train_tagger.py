@@ -27,6 +27,7 @@ from training.train_tagger import (
     batches,
     main,
     make_optimiser,
+    sequence_length,
     train,
     training_step,
 )
@@ -87,16 +88,15 @@ def test_a_batch_is_full_even_and_within_the_limit(
     limit = 11
     recipe = replace(tiny_recipe, data=replace(tiny_recipe.data, max_tokens=limit))
     drawn = draw_examples(tiny_corpus, recipe.data, unlike_types, 200, random.Random(1))
-    lengths = {len(word_pieces.of_type(example.text)) + 2 for example in drawn}
-    assert min(lengths) <= limit < max(lengths)  # the limit does leave something out
+    passages = {len(word_pieces.of_type(example.text)) + 2 for example in drawn}
+    assert min(passages) <= limit < max(passages)  # the limit does leave something out
     pool = list(itertools.islice(batches(tiny_corpus, recipe, unlike_types, word_pieces, 0), POOL))
     assert {len(batch) for batch in pool} == {recipe.optimiser.batch}
-    bounds = sorted(
-        (min(len(p.ids) for p, _ in batch), max(len(p.ids) for p, _ in batch)) for batch in pool
-    )
-    assert bounds[-1][1] <= limit
+    assert max(len(p.ids) for batch in pool for p, _ in batch) <= limit
+    lengths = [[sequence_length(*pair, word_pieces) for pair in batch] for batch in pool]
+    bounds = sorted((min(batch), max(batch)) for batch in lengths)
     assert all(a[1] <= b[0] for a, b in itertools.pairwise(bounds))  # sorted by length
-    assert [min(len(p.ids) for p, _ in batch) for batch in pool] != [low for low, _ in bounds]
+    assert [min(batch) for batch in lengths] != [low for low, _ in bounds]
 
 
 def test_a_limit_that_no_passage_meets_is_an_error(
