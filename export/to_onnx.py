@@ -10,6 +10,7 @@ import argparse
 import json
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,17 +96,25 @@ def _torch_scorer(module: Callable[..., torch.Tensor]) -> Scorer:
 
 
 def write_manifest(folder: Path, facts: dict[str, Any], parity: dict[str, Parity]) -> None:
-    """``model.toml`` with hashes and provenance; temperature 1 and threshold 0.5 for now."""
+    """``model.toml`` with hashes and provenance; temperature 1 and threshold 0.5 for now.
+
+    Other weights than those the folder's manifest describes get the next version.
+    """
+    files = [describe(folder / WEIGHTS), describe(folder / TOKENIZER)]
+    version = 1
+    if (folder / MANIFEST).exists():
+        before = tomllib.loads((folder / MANIFEST).read_text("utf-8"))
+        version = before["version"] + (before["files"] != files)
     table = {
         "format_version": FORMAT_VERSION,
         "name": facts["name"],
-        "version": 1,
+        "version": version,
         "kind": "tagger",
         "layout_version": LAYOUT_VERSION,
         "licence": "Apache-2.0",
         "threshold": 0.5,
         "temperature": 1.0,
-        "files": [describe(folder / WEIGHTS), describe(folder / TOKENIZER)],
+        "files": files,
         "base": facts["base"],
         "training": facts["training"],
         "parity": {name: found.as_table() for name, found in parity.items()},

@@ -231,3 +231,15 @@ def test_a_float32_graph_that_differs_is_not_published(
     with pytest.raises(SystemExit, match="float32 differs from torch by"):
         to_onnx.main()
     assert not (tmp_path / "refused" / "model.toml").exists()
+
+
+def test_other_weights_are_another_version(tmp_path: Path) -> None:
+    facts = {"name": "uner-tiny", "base": {}, "training": {}}
+
+    def publish(weights: bytes) -> int:
+        (tmp_path / WEIGHTS).write_bytes(weights)
+        (tmp_path / TOKENIZER).write_text("{}")
+        to_onnx.write_manifest(tmp_path, facts, {})
+        return int(tomllib.loads((tmp_path / "model.toml").read_text("utf-8"))["version"])
+
+    assert [publish(weights) for weights in (b"a", b"a", b"b", b"b", b"c")] == [1, 1, 2, 2, 3]
