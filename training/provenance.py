@@ -22,16 +22,22 @@ STOPPED = 900.0
 
 def training_facts(run: Path, data: Path, recipe: Recipe | TuneRecipe, step: int) -> dict[str, Any]:
     """What the run learned from and how long it took, for the manifest."""
+    return {
+        **stage(run, recipe, step),
+        "data": provenance(data, recipe.data) + distilled_provenance(data, recipe),
+    }
+
+
+def stage(run: Path, recipe: Recipe | TuneRecipe, step: int) -> dict[str, Any]:
+    """One run: recipe, seed, steps, passages and hours without pauses."""
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
     gaps = [after["time"] - before["time"] for before, after in itertools.pairwise(rows)]
     return {
         "recipe": f"training/recipes/{recipe.name.removeprefix('uner-')}.toml",
         "seed": recipe.seed,
         "steps": step,
-        **({"start": recipe.start} if isinstance(recipe, Recipe) and recipe.start else {}),
         "passages": step * recipe.optimiser.batch,
         "hours": round(sum(gap for gap in gaps if gap < STOPPED) / 3600, 2),
-        "data": provenance(data, recipe.data) + distilled_provenance(data, recipe),
     }
 
 
