@@ -89,15 +89,12 @@ student-smoke: fetch-converter
 	.venv/bin/uner extract samples --model $(SMOKE)/levels/smoke.Q8_0.gguf --template uniner \
 	  --types "person, organization, location" --format table
 
-# Interrupted, it goes on where it was; the larger tagger it learns from comes with the repository.
+# Interrupted, it goes on where it was.
 reproduce-small: $(EVERYTHING)
-	@test -d $(DATA)/ner -a -d $(DATA)/teacher -a -d $(DATA)/passages || { \
-	  echo "set DATA to a folder with ner/, teacher/ and passages/: make reproduce-small DATA=..."; \
-	  exit 2; }
-	test -e $(SMALL)/scored/passages.jsonl || \
-	  $(PYTHON_M) training.distil $(SMALL_RECIPE) --data $(DATA) --out $(SMALL)/scored
+	@test -d $(DATA)/ner -a -d $(DATA)/teacher || \
+	  { echo "set DATA to a folder with ner/ and teacher/: make reproduce-small DATA=..."; exit 2; }
 	$(JEMALLOC) $(PYTHON_M) training.train_tagger $(SMALL_RECIPE) --data $(DATA) \
-	  --distilled $(SMALL)/scored --out $(SMALL)/run
+	  --out $(SMALL)/run
 	$(PYTHON_M) training.freeze $(SMALL)/run --data $(DATA) --out $(SMALL)/frozen
 	$(PYTHON_M) export.to_onnx $(SMALL)/frozen $(SMALL)/uner-tagger-small
 	$(PYTHON_M) training.calibrate $(SMALL)/uner-tagger-small --data $(DATA)
