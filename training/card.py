@@ -217,7 +217,7 @@ def tagger_card(table: dict[str, Any]) -> str:
     return TAGGER_CARD.format(
         name=table["name"],
         megabytes=sum(file["size"] for file in table["files"]) / 1e6,
-        base=_base(table["base"]),
+        base=encoder_name(table["base"]),
         base_licence=table["base"]["licence"],
         package=table["base"]["package"],
         licence=table["licence"],
@@ -277,7 +277,8 @@ ENCODERS = {
 """What the encoder in a Python package is called elsewhere."""
 
 
-def _base(table: dict[str, Any]) -> str:
+def encoder_name(table: dict[str, Any]) -> str:
+    """What a tagger stands on, from the ``[base]`` table of its manifest."""
     name = ENCODERS.get(table["package"], table["package"])
     layers = table.get("layers", 0)
     return f"the first {layers} layers of {name}" if layers else name

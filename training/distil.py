@@ -78,13 +78,21 @@ def unlabelled(data: Path) -> list[dict[str, str]]:
 def ask(
     passages: Iterable[dict[str, str]], taught: list[LabelledText], recipe: Recipe
 ) -> list[tuple[str, tuple[str, ...]]]:
-    """(text, types) of every passage; the types are those ``taught`` in its domain."""
+    """(text, types) of every passage; the types are those ``taught`` in its domain.
+
+    Raises:
+        RecipeError: Nothing was taught in a domain.
+    """
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for row in taught:
         counts[row.domain].update(sorted({e.type for e in row.entities}))
     pairs = []
     for passage in passages:
         rng = random.Random(f"{recipe.seed} {passage['id']}")
+        if passage["domain"] not in counts:
+            raise RecipeError(
+                f"{passage['id']}: no passage of domain {passage['domain']} is taught"
+            )
         names, weights = zip(*counts[passage["domain"]].items(), strict=True)
         drawn = dict.fromkeys(rng.choices(names, weights, k=4 * recipe.distil.types))
         pairs.append((passage["text"], tuple(drawn)[: recipe.distil.types]))

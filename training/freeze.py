@@ -23,7 +23,8 @@ from training.checkpoint import CHECKPOINT, load_checkpoint
 from training.encoder import encoder_folder, load_word_pieces
 from training.model import Tagger, from_encoder
 from training.provenance import stage, training_facts
-from training.recipe import Recipe, recipe_from_facts
+from training.recipe import Recipe, RecipeError, recipe_from_facts
+from uner_edge.errors import UnerError
 from uner_edge.model_files import MANIFEST
 from uner_edge.tagger_input import WordPieces, collate, pack
 
@@ -36,8 +37,15 @@ def freeze(run: Path, data: Path, out: Path, earlier: Sequence[Path] = ()) -> No
 
     ``earlier``: runs and published taggers whose weights went into this one; their steps, passages
     and hours are added to its own.
+
+    Raises:
+        RecipeError: The run is a mean, or started from another, and none is named.
     """
     tagger, word_pieces, recipe, step = load_run(run)
+    with safe_open(run / CHECKPOINT, "pt") as stored:
+        more = recipe.start or stored.metadata().get("averaged")
+    if more and not earlier:
+        raise RecipeError(f"{run}: other weights went into it ({more}); name them with --earlier")
     folder = encoder_folder(recipe.encoder)
     out.mkdir(parents=True, exist_ok=True)
     torch.export.save(trace(tagger, word_pieces), out / "model.pt2")
@@ -120,7 +128,10 @@ def main() -> None:
         help="run or published tagger whose weights went into this run; may be repeated",
     )
     arguments = parser.parse_args()
-    freeze(arguments.run, arguments.data, arguments.out, arguments.earlier)
+    try:
+        freeze(arguments.run, arguments.data, arguments.out, arguments.earlier)
+    except (RecipeError, UnerError) as error:
+        raise SystemExit(f"error: {error}") from error
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import dataclasses
 import itertools
 import json
 import tomllib
@@ -20,6 +21,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
+from training.card import encoder_name
 from training.freeze import run_recipe
 from training.provenance import STOPPED
 from uner_edge.model_files import MANIFEST
@@ -41,10 +43,9 @@ def curve(run: Path) -> list[dict[str, Any]]:
         gap = row["time"] - before["time"]
         hours += gap / 3600 if gap < STOPPED else 0
         if "dev_f1" in row:
-            layers = f", {recipe.encoder.layers} layers" if recipe.encoder.layers else ""
             values = (
                 recipe.name.removeprefix("uner-"),
-                recipe.encoder.folder.replace("model", recipe.encoder.package) + layers,
+                encoder_name(dataclasses.asdict(recipe.encoder)),
                 round(hours, 3),
                 row["step"],
                 round(row["dev_f1"], 4),

@@ -1,12 +1,10 @@
 """The weights of a published tagger, to train it further.
 
-int8 costs a tagger next to nothing, so what ships is a starting point as good as what it was made
-of, and every user has it.
+They are read back from the int8 file, rounded as it has them: whoever has the model can go on.
 """
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +16,7 @@ from onnx import numpy_helper
 from training.encoder import encoder_folder, load_word_pieces
 from training.model import Tagger, from_encoder
 from training.recipe import EncoderRecipe, read_record
-from uner_edge.model_files import MANIFEST, load_manifest
+from uner_edge.model_files import load_manifest
 from uner_edge.tagger_input import WordPieces
 
 QUANTISED = "_quantized"
@@ -32,7 +30,7 @@ def thaw(folder: Path) -> tuple[Tagger, WordPieces]:
         ValueError: Not made by ``export.to_onnx``.
     """
     manifest = load_manifest(str(folder.resolve()))
-    base = tomllib.loads((folder / MANIFEST).read_text("utf-8"))["base"]
+    base = manifest.table["base"]
     encoder: EncoderRecipe = read_record(
         EncoderRecipe, {name: base[name] for name in base if name != "licence"}, str(folder)
     )

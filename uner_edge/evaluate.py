@@ -138,6 +138,18 @@ def predict(
     progress: Callable[[int], None] = lambda texts: None,
 ) -> Iterator[tuple[int, tuple[Entity, ...]]]:
     """(index of the text, its final entities); texts asked the same types go together."""
+    for index, found in candidates(texts, asked, engine, threshold, progress):
+        yield index, resolve(found, nested)
+
+
+def candidates(
+    texts: Sequence[str],
+    asked: Sequence[tuple[str, ...]],
+    engine: Engine,
+    threshold: float,
+    progress: Callable[[int], None] = lambda texts: None,
+) -> Iterator[tuple[int, list[Entity]]]:
+    """(index of the text, every entity proposed in it, overlaps included)."""
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for index, kinds in enumerate(asked):
         groups[kinds].append(index)
@@ -148,6 +160,5 @@ def predict(
         for at in range(0, len(members), BLOCK):
             block = members[at : at + BLOCK]
             found = find_entities([texts[i] for i in block], engine, types, threshold)
-            for index, candidates in zip(block, found, strict=True):
-                yield index, resolve(candidates, nested)
+            yield from zip(block, found, strict=True)
             progress(len(block))

@@ -58,6 +58,17 @@ def test_the_manifest_adds_up_what_went_into_it(
     assert both["data"] == alone["data"]
 
 
+def test_a_mean_is_not_frozen_as_if_it_were_one_run(
+    tiny_run: Path, other_run: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    average([tiny_run, other_run], tmp_path / "mean")
+    with pytest.raises(RecipeError, match="name them with --earlier"):
+        freeze(tmp_path / "mean", tiny_data, tmp_path / "frozen")
+    freeze(tmp_path / "mean", tiny_data, tmp_path / "frozen", [tiny_run])
+    training = json.loads((tmp_path / "frozen" / "facts.json").read_text("utf-8"))["training"]
+    assert [stage["steps"] for stage in training["stages"]] == [100, 20]
+
+
 def test_another_model_or_none_is_refused(tiny_run: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="another model"):
         average([find_model("uner-tagger-small"), tiny_run], tmp_path / "mean")
