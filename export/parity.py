@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from uner_edge.calibration import RAW
 from uner_edge.span_decoding import decode_spans
 from uner_edge.tagger_input import TaggerBatch, WordPieces, collate, pack
 
@@ -82,7 +83,7 @@ def compare(reference: Scorer, other: Scorer, word_pieces: WordPieces) -> Parity
             part = (row, slice(len(passage.spans)), slice(len(asked)))
             differences.append(np.abs(_sigmoid(a[part]) - _sigmoid(b[part])).ravel())
             found_a, found_b = (
-                {span[:3] for span in decode_spans(x[part], 0.5, 1.0)} for x in (a, b)
+                {span[:3] for span in decode_spans(x[part], 0.5, RAW)} for x in (a, b)
             )
             spans += len(found_a | found_b)
             same += len(found_a & found_b)

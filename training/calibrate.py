@@ -2,8 +2,8 @@
 
 On the unseen dev datasets, each with the same weight whatever its size, finds
 
-- the temperature (Guo et al. 2017, arXiv:1706.04599) under which an entity's score is best read
-  as the probability that it is right, and
+- the temperature and the offset under which an entity's score is best read as the probability that
+  it is right (Platt scaling; see ``uner_edge.calibration``), and
 - the threshold with the highest F1,
 
 and writes both into ``model.toml`` with the expected calibration error before and after. The
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from training.dev import load_dev
 from training.recipe import unseen_datasets
+from uner_edge.calibration import RAW, Calibration
 from uner_edge.engines import Engine, open_engine
 from uner_edge.evaluate import asked_types, predict
 from uner_edge.labelled import LabelledText
@@ -35,6 +36,10 @@ LEAST = 0.05
 BINS = 10
 """Of the expected calibration error, of equal width."""
 
+STEPS = 50
+RIDGE = 1e-9
+"""Keeps Newton's steps finite."""
+
 Floats = NDArray[np.float64]
 
 
@@ -43,7 +48,7 @@ class Candidates:
     """What a model proposes on one dataset."""
 
     logits: Floats
-    """Of every proposed entity, at temperature 1."""
+    """Of every proposed entity, not calibrated."""
     right: Floats
     """1 where a gold mention has that start, end and type, else 0."""
     gold: int
@@ -69,40 +74,63 @@ def collect(rows: list[LabelledText], engine: Engine) -> Candidates:
 
 
 def best_threshold(sets: list[Candidates], thresholds: Floats) -> tuple[float, float]:
-    """(threshold, macro-averaged F1) with the highest F1, at temperature 1."""
+    """(threshold, macro-averaged F1) with the highest F1, not calibrated."""
     f1 = np.mean([[f1_at(s, t) for t in thresholds] for s in sets], axis=0)
     best = int(np.argmax(f1))
     return float(thresholds[best]), float(f1[best])
 
 
 def f1_at(candidates: Candidates, threshold: float) -> float:
-    """F1 of the candidates that reach a threshold, at temperature 1."""
+    """F1 of the candidates that reach a threshold, not calibrated."""
     kept = candidates.logits >= np.log(threshold / (1 - threshold))
     right = candidates.right[kept].sum()
     return float(2 * right / max(1, kept.sum() + candidates.gold))
 
 
-def best_temperature(sets: list[Candidates], temperatures: Floats) -> float:
-    """The temperature with the least cross entropy, datasets weighing the same."""
-    losses = []
-    for temperature in temperatures:
-        each = []
-        for s in sets:
-            signed = np.where(s.right == 1, s.logits, -s.logits) / temperature
-            each.append(np.logaddexp(0, -signed).mean())
-        losses.append(np.mean(each))
-    return float(temperatures[int(np.argmin(losses))])
+def best_calibration(sets: list[Candidates]) -> Calibration:
+    """The calibration with the least cross entropy, datasets weighing the same.
+
+    Newton's method on the logistic regression of being right on the logit.
+
+    Raises:
+        ValueError: The model is no more often right where it is surer, or not on any or on every
+            candidate, so that no temperature fits.
+    """
+    logits, right, weight = _pooled(sets)
+    inputs = np.stack([logits, np.ones_like(logits)])
+    found = np.zeros(2)
+    for _ in range(STEPS):
+        p = _sigmoid(found @ inputs)
+        gradient = inputs @ (weight * (p - right))
+        curvature = (inputs * (weight * p * (1 - p))) @ inputs.T
+        found -= np.linalg.solve(curvature + RIDGE * np.eye(2), gradient)
+    slope, offset = found.tolist()
+    if not 0 < slope < np.inf:
+        raise ValueError("scores say nothing of what is right: no temperature fits")
+    return Calibration(round(1 / slope, 3), round(offset, 3))
 
 
-def reliability(sets: list[Candidates], temperature: float) -> list[dict[str, float]]:
+def _sigmoid(x: Floats) -> Floats:
+    return 0.5 + 0.5 * np.tanh(x / 2)
+
+
+def _pooled(sets: list[Candidates]) -> tuple[Floats, Floats, Floats]:
+    """Logits, rightness and weights; each dataset's weights add up to the same."""
+    return (
+        np.concatenate([s.logits for s in sets]),
+        np.concatenate([s.right for s in sets]),
+        np.concatenate([np.full(len(s.right), 1 / len(s.right) / len(sets)) for s in sets]),
+    )
+
+
+def reliability(sets: list[Candidates], calibration: Calibration) -> list[dict[str, float]]:
     """How often entities of a score are right, datasets weighing the same.
 
     Per bin of scores that is not empty: mean ``score``, share that is ``right``, and the bin's
     ``share`` of all candidates.
     """
-    p = np.concatenate([1 / (1 + np.exp(-s.logits / temperature)) for s in sets])
-    right = np.concatenate([s.right for s in sets])
-    weight = np.concatenate([np.full(len(s.right), 1 / len(s.right) / len(sets)) for s in sets])
+    logits, right, weight = _pooled(sets)
+    p = _sigmoid(logits / calibration.temperature + calibration.offset)
     bins = np.minimum((p * BINS).astype(int), BINS - 1)
     rows = []
     for chosen in (bins == b for b in range(BINS)):
@@ -120,18 +148,17 @@ def calibration_error(rows: list[dict[str, float]]) -> float:
 
 
 def calibrate(folder: Path, data: Path, texts: int) -> None:
-    """Measures and writes ``temperature``, ``threshold`` and ``[calibration]``."""
-    manifest = dataclasses.replace(load_manifest(str(folder.resolve())), temperature=1.0)
+    """Measures and writes ``temperature``, ``offset``, ``threshold`` and ``[calibration]``."""
+    manifest = dataclasses.replace(load_manifest(str(folder.resolve())), calibration=RAW)
     engine = open_engine(manifest)
     dev = load_dev(data, unseen_datasets(), texts)
     sets = [c for c in (collect(rows, engine) for rows in dev.values()) if len(c.right)]
-    temperature = best_temperature(sets, np.round(np.arange(0.3, 6.01, 0.02), 2))
+    calibration = best_calibration(sets)
     raw, f1 = best_threshold(sets, np.round(np.arange(0.1, 0.91, 0.02), 2))
-    threshold = 1 / (1 + np.exp(-np.log(raw / (1 - raw)) / temperature))
-    before, after = reliability(sets, 1.0), reliability(sets, temperature)
+    before, after = reliability(sets, RAW), reliability(sets, calibration)
     table = tomllib.loads((folder / MANIFEST).read_text("utf-8"))
-    table["temperature"] = temperature
-    table["threshold"] = round(float(threshold), 3)
+    table["temperature"], table["offset"] = calibration.temperature, calibration.offset
+    table["threshold"] = round(calibration.of_raw(raw), 3)
     table["calibration"] = {
         "datasets": list(dev),
         "texts": sum(len(rows) for rows in dev.values()),
@@ -144,7 +171,9 @@ def calibrate(folder: Path, data: Path, texts: int) -> None:
         "after": [{name: round(value, 4) for name, value in row.items()} for row in after],
     }
     (folder / MANIFEST).write_bytes(tomli_w.dumps(table).encode("utf-8"))
-    print(tomli_w.dumps({k: table[k] for k in ("temperature", "threshold", "calibration")}))
+    print(
+        tomli_w.dumps({k: table[k] for k in ("temperature", "offset", "threshold", "calibration")})
+    )
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from uner_edge.calibration import RAW
 from uner_edge.model_files import MANIFEST
 
 MEASURES = ("precision", "recall", "f1", "surface_f1")
@@ -27,7 +28,7 @@ word of a passage against every asked type in one pass (see `training/model.py`)
 | base | {base} ({base_licence}), from the Python package `{package}` |
 | licence | {licence}; the texts it learned from are not included |
 | window | 256 sub-tokens a passage; longer documents are read in overlapping passages |
-| default threshold | {threshold} (temperature {temperature}) |
+| default threshold | {threshold} (temperature {temperature}, offset {offset}) |
 | training | {hours} h on 2 CPU cores, {steps:,} steps, {passages:,} passages, seed {seed} |
 | recipe | `{recipe}` |
 
@@ -46,9 +47,9 @@ word of a passage against every asked type in one pass (see `training/model.py`)
 Strict: start, end and type must be right. `{command}`
 
 **Unseen** datasets were never trained on and stand for zero-shot use ({unseen_count} datasets,
-macro F1 **{unseen:.1f}**; threshold and temperature were chosen on them). **Seen** ones have a
-training part that was used ({seen_count}, macro F1 {seen:.1f}). **Other** ones could not be used
-for training because of their licence and did not help to choose anything ({other_count}, macro
+macro F1 **{unseen:.1f}**; threshold, temperature and offset were chosen on them). **Seen** ones
+have a training part that was used ({seen_count}, macro F1 {seen:.1f}). **Other** ones could not be
+used for training because of their licence and did not help to choose anything ({other_count}, macro
 F1 {other:.1f}).
 
 {domains}
@@ -63,7 +64,7 @@ F1 {other:.1f}).
 
 On {calibration[texts]:,} texts of the unseen datasets, each dataset weighing the same:
 expected calibration error {calibration[error_before]:.3f} before, {calibration[error_after]:.3f}
-after one temperature. `{calibration[command]}`
+after (temperature and offset). `{calibration[command]}`
 {reliability}
 ## What spoils it
 
@@ -94,7 +95,7 @@ of mentions, word for word from the passage (the conversation in `uner_edge/prom
 | base | Gemma 3 270M, from the Python package `{package}` |
 | licence | {licence}; see NOTICE and GEMMA_TERMS.txt; the texts it learned from are not included |
 | window | {window} tokens a passage; longer documents are read in overlapping passages |
-| default threshold | {threshold} (temperature {temperature}) |
+| default threshold | {threshold} (temperature {temperature}, offset {offset}) |
 | training | {hours} h on 2 CPU cores, shared with other work |
 | passages | {passages:,} in {steps:,} steps, seed {seed} |
 | recipe | `{recipe}` |
@@ -127,7 +128,7 @@ over datasets. `{command}`
 
 On {calibration[texts]:,} texts of the unseen datasets, each dataset weighing the same:
 expected calibration error {calibration[error_before]:.3f} before, {calibration[error_after]:.3f}
-after one temperature. `{calibration[command]}`
+after (temperature and offset). `{calibration[command]}`
 
 ## What quantisation costs
 
@@ -159,6 +160,7 @@ def generator_card(table: dict[str, Any]) -> str:
         command=dev["command"],
         base_command=base["command"],
         calibration=table["calibration"],
+        offset=table.get("offset", RAW.offset),
         **{key: table[key] for key in ("name", "licence", "window", "threshold", "temperature")},
         **{key: training[key] for key in ("hours", "steps", "passages", "seed", "recipe")},
         summary=_table(
@@ -223,6 +225,7 @@ def tagger_card(table: dict[str, Any]) -> str:
         licence=table["licence"],
         threshold=table["threshold"],
         temperature=table["temperature"],
+        offset=table.get("offset", RAW.offset),
         command=dev["command"],
         calibration=table["calibration"],
         **{key: training[key] for key in ("hours", "steps", "passages", "seed", "recipe")},

@@ -29,6 +29,7 @@ from training.example import Example
 from training.freeze import load_run
 from training.recipe import unseen_datasets
 from training.torch_engine import TorchEngine
+from uner_edge.calibration import RAW
 from uner_edge.engines import Engine, open_engine
 from uner_edge.evaluate import Counts, asked_types, candidates
 from uner_edge.labelled import LabelledText
@@ -109,9 +110,9 @@ def measure(folder: Path, data: Path, texts: int, run: Path | None) -> None:
     note("as is", [f1(rows, engine, threshold, plain) for rows in dev.values()])
     if run is not None:
         tagger, word_pieces, _, _ = load_run(run)
-        raw = 1 / (1 + np.exp(-manifest.temperature * np.log(threshold / (1 - threshold))))
+        raw = RAW.probability(manifest.calibration.logit(threshold))
         exact = TorchEngine(tagger, word_pieces, exact=True)
-        note("float32", [f1(rows, exact, float(raw), plain) for rows in dev.values()])
+        note("float32", [f1(rows, exact, raw, plain) for rows in dev.values()])
     for name, spelling in spellings.items():
         note(name, [f1(spelling(rows), engine, threshold, plain) for rows in dev.values()])
     asked_otherwise = Asking(table["names"])

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from training.model import Tagger
+from uner_edge.calibration import RAW
 from uner_edge.document import Entity, Piece
 from uner_edge.span_decoding import decode_spans
 from uner_edge.tagger_input import WordPieces, collate, pack
@@ -52,7 +53,7 @@ class TorchEngine:
             for row, index in enumerate(block):
                 spans = packed[index].spans
                 for first, last, kind, score in decode_spans(
-                    logits[row, : len(spans)], threshold, 1.0
+                    logits[row, : len(spans)], threshold, RAW
                 ):
                     start, end = spans[first][0], spans[last][1]
                     found[index].append(

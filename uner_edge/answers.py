@@ -80,12 +80,6 @@ class Answer:
         return min(1.0, math.exp(sum(logs) / len(logs)))
 
 
-def calibrated(score: float, temperature: float) -> float:
-    """A score whose log odds are divided by ``temperature`` (arXiv:1706.04599)."""
-    bounded = min(max(score, 1e-6), 1 - 1e-6)
-    return 1 / (1 + math.exp(-math.log(bounded / (1 - bounded)) / temperature))
-
-
 def occurrences(text: str, mention: str) -> list[tuple[int, int]]:
     """Where ``mention`` stands in ``text``; inside longer words only if nowhere else."""
     found = [match.span() for match in re.finditer(re.escape(mention), text)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from uner_edge.calibration import RAW, Calibration
 from uner_edge.errors import ModelError
 
 FORMAT_VERSION = 1
@@ -49,8 +50,8 @@ class Manifest:
     files: tuple[ModelFile, ...]
     threshold: float
     """Default score from which an entity is reported."""
-    temperature: float
-    """Divides logits before they become probabilities; 1 leaves them alone."""
+    calibration: Calibration
+    """Keys ``temperature`` and, where it is not 0, ``offset``."""
     table: dict[str, Any] = field(repr=False)
 
     @property
@@ -129,7 +130,9 @@ def read_manifest(folder: Path) -> Manifest:
             kind=str(table["kind"]),
             files=files,
             threshold=float(table["threshold"]),
-            temperature=float(table["temperature"]),
+            calibration=Calibration(
+                float(table["temperature"]), float(table.get("offset", RAW.offset))
+            ),
             table=table,
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -186,7 +189,7 @@ def bare_manifest(path: Path, template: str | None) -> Manifest:
         kind="generator",
         files=(ModelFile(path.name, digest, path.stat().st_size),),
         threshold=BARE_THRESHOLD,
-        temperature=1.0,
+        calibration=RAW,
         table={"prompt_version": TEMPLATES[template], "window": BARE_WINDOW},
     )
 

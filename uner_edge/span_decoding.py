@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from uner_edge.calibration import Calibration
+
 FLOOR = -4.0
 """Logit that a span's first word, last word and every word inside must reach, whatever the
 threshold, so that a lower threshold only ever adds spans."""
@@ -16,23 +18,21 @@ SLACK = 1e-3
 
 
 def decode_spans(
-    logits: NDArray[np.float32], threshold: float, temperature: float
+    logits: NDArray[np.float32], threshold: float, calibration: Calibration
 ) -> Iterator[tuple[int, int, int, float]]:
     """Spans of words whose probability reaches ``threshold``, every candidate, overlaps included.
 
     A span's logit is the mean of three: its first word's start, its last word's end, and the
-    least of the inside logits between. It is divided by the temperature (Guo et al. 2017,
-    arXiv:1706.04599) and squashed.
+    least of the inside logits between; its probability is what the calibration makes of that.
 
     Args:
         logits: Shape (words, types, 3): starts here, ends here, lies inside.
         threshold: In (0, 1).
-        temperature: Above 0; 1 leaves scores as the model gives them.
 
     Yields:
         (first word, last word, type, probability), both words inclusive.
     """
-    cut = temperature * float(np.log(threshold / (1 - threshold)))
+    cut = calibration.logit(threshold)
     if not len(logits):
         return
     starts, ends, inside = (logits[..., k] for k in range(3))
@@ -50,4 +50,4 @@ def decode_spans(
             end = float(ends[last, kind])
             logit = (start + end + least) / 3
             if end >= FLOOR and logit >= cut:
-                yield first, last, kind, float(1 / (1 + np.exp(-logit / temperature)))
+                yield first, last, kind, calibration.probability(logit)

@@ -26,6 +26,7 @@ from training.dev import evaluate_dev, load_dev
 from training.model import from_encoder
 from training.provenance import provenance
 from training.recipe import Recipe
+from uner_edge.calibration import RAW
 from uner_edge.engines import Engine, EngineOptions, open_engine
 from uner_edge.errors import ModelError
 from uner_edge.model_files import load_manifest
@@ -128,7 +129,7 @@ def test_parity_is_in_the_manifest(exported: Path) -> None:
 def test_the_manifest_describes_the_files(exported: Path) -> None:
     manifest = load_manifest(str(exported))
     assert (manifest.name, manifest.version, manifest.kind) == ("uner-tiny", 1, "tagger")
-    assert (manifest.threshold, manifest.temperature) == (0.5, 1.0)
+    assert (manifest.threshold, manifest.calibration) == (0.5, RAW)
     assert [file.name for file in manifest.files] == [WEIGHTS, TOKENIZER]
     assert {path.name for path in exported.iterdir()} == {WEIGHTS, TOKENIZER, "model.toml"}
     for file in manifest.files:

@@ -7,28 +7,38 @@ import pytest
 
 from training.calibrate import (
     Candidates,
-    best_temperature,
+    best_calibration,
     best_threshold,
     calibration_error,
     f1_at,
     reliability,
 )
+from uner_edge.calibration import RAW, Calibration
 
 
-def drawn(sharpness: float, size: int = 20_000) -> Candidates:
-    """Entities whose true logits are those stated divided by ``sharpness``."""
+def drawn(calibration: Calibration, size: int = 20_000) -> Candidates:
+    """Entities whose logits are to be read by ``calibration``."""
     rng = np.random.default_rng(4)
-    logits = rng.normal(0, 2, size)
-    right = (rng.random(size) < 1 / (1 + np.exp(-logits))).astype(float)
-    return Candidates(logits * sharpness, right, int(right.sum()))
+    odds = rng.normal(0, 2, size)
+    right = (rng.random(size) < 1 / (1 + np.exp(-odds))).astype(float)
+    logits = (odds - calibration.offset) * calibration.temperature
+    return Candidates(logits, right, int(right.sum()))
 
 
-def test_the_temperature_undoes_overconfidence() -> None:
-    sets = [drawn(2.5), drawn(2.5)]
-    temperature = best_temperature(sets, np.arange(0.5, 4.01, 0.1))
-    assert temperature == pytest.approx(2.5, abs=0.11)
-    before, after = (calibration_error(reliability(sets, t)) for t in (1.0, temperature))
-    assert before > 0.08 > 0.02 > after
+@pytest.mark.parametrize("truth", [Calibration(2.5), Calibration(0.7, -0.8), Calibration(1.2, 1.5)])
+def test_the_calibration_undoes_what_was_done(truth: Calibration) -> None:
+    sets = [drawn(truth), drawn(truth, 2_000)]
+    found = best_calibration(sets)
+    assert found.temperature == pytest.approx(truth.temperature, rel=0.1)
+    assert found.offset == pytest.approx(truth.offset, abs=0.1)
+    before, after = (calibration_error(reliability(sets, c)) for c in (RAW, found))
+    assert before > 0.06 > 0.02 > after
+
+
+def test_scores_that_say_nothing_cannot_be_calibrated() -> None:
+    upside_down = Candidates(np.array([-2.0, -1.0, 1.0, 2.0]), np.array([1.0, 1.0, 0.0, 1.0]), 3)
+    with pytest.raises(ValueError, match="no temperature fits"):
+        best_calibration([upside_down])
 
 
 def test_bins_by_hand() -> None:
@@ -36,7 +46,7 @@ def test_bins_by_hand() -> None:
     logit = float(np.log(0.75 / 0.25))
     small = Candidates(np.array([logit]), np.array([1.0]), 1)
     large = Candidates(np.full(4, -logit), np.array([1.0, 1.0, 0.0, 0.0]), 3)
-    low, high = reliability([small, large], 1.0)
+    low, high = reliability([small, large], RAW)
     assert low == pytest.approx({"score": 0.25, "right": 0.5, "share": 0.5})
     assert high == pytest.approx({"score": 0.75, "right": 1.0, "share": 0.5})
     assert calibration_error([low, high]) == pytest.approx(0.25)

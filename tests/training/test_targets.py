@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from training.example import Example
 from training.targets import focal_loss, span_targets
+from uner_edge.calibration import RAW
 from uner_edge.labelled import LabelledSpan
 from uner_edge.span_decoding import decode_spans
 from uner_edge.tagger_input import PackedPassage, words
@@ -114,7 +115,7 @@ def test_decoding_the_targets_gives_the_mentions_back(
     (targets,), (weights,) = span_targets([passage], [example])
     decoded = {
         (passage.spans[first][0], passage.spans[last][1], KINDS[kind])
-        for first, last, kind, _ in decode_spans(20 * targets - 10, 0.5, 1.0)
+        for first, last, kind, _ in decode_spans(20 * targets - 10, 0.5, RAW)
     }
     assert decoded == chosen
     assert np.all(weights == 1)

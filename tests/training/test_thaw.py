@@ -14,6 +14,7 @@ from training.recipe import Recipe, RecipeError
 from training.thaw import load_weights, thaw
 from training.torch_engine import TorchEngine
 from training.train_tagger import train
+from uner_edge.calibration import RAW
 from uner_edge.engines import EngineOptions
 from uner_edge.engines.tagger import open_tagger
 from uner_edge.model_files import find_model, load_manifest
@@ -27,20 +28,21 @@ KINDS = ("country", "date", "drug", "organization", "person")
 
 def test_it_says_what_the_published_one_says(one_thread: None) -> None:
     tagger, word_pieces = thaw(find_model(SMALL))
-    manifest = load_manifest(SMALL)
+    manifest = replace(load_manifest(SMALL), calibration=RAW)
     engine = open_tagger(manifest, EngineOptions(threads=1))
     packed = pack(TEXT, word_pieces)
     asked = [word_pieces.of_type(kind) for kind in KINDS]
     feed = collate([packed], [asked], word_pieces).feed()
     with torch.no_grad():
         said = tagger(**{n: torch.from_numpy(a) for n, a in feed.items()})[0].numpy()
-    published = engine.word_logits(packed, KINDS) * manifest.temperature
+    published = engine.word_logits(packed, KINDS)
     # int8 activations; weights that were mixed up would have nothing in common.
     assert np.corrcoef(said.ravel(), published.ravel())[0, 1] > 0.99
     assert np.abs(said - published).mean() < 0.05 * np.abs(said).mean()
     threshold = 0.5
-    raw = 1 / (1 + (1 / threshold - 1) ** manifest.temperature)
-    (found,) = TorchEngine(tagger, word_pieces, exact=True).find([TEXT], TypeSet.of(KINDS), raw)
+    (found,) = TorchEngine(tagger, word_pieces, exact=True).find(
+        [TEXT], TypeSet.of(KINDS), threshold
+    )
     (expected,) = engine.find([TEXT], TypeSet.of(KINDS), threshold)
     both = {(e.start, e.end, e.type) for e in found} & {(e.start, e.end, e.type) for e in expected}
     assert len(both) >= 4

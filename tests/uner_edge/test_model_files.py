@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from uner_edge.calibration import Calibration
 from uner_edge.errors import ExitCode, ModelError
 from uner_edge.model_files import (
     ModelFile,
@@ -24,6 +25,7 @@ version = 3
 kind = "tagger"
 threshold = 0.45
 temperature = 1.2
+offset = -0.3
 licence = "Apache-2.0"
 
 [[files]]
@@ -66,7 +68,7 @@ def test_a_manifest_says_what_the_runtime_needs(tmp_path: Path) -> None:
     folder = make_model(tmp_path / "small")
     manifest = read_manifest(folder)
     assert (manifest.name, manifest.version, manifest.kind) == ("small", 3, "tagger")
-    assert (manifest.threshold, manifest.temperature) == (0.45, 1.2)
+    assert (manifest.threshold, manifest.calibration) == (0.45, Calibration(1.2, -0.3))
     assert manifest.files == (
         ModelFile("model.onnx", sha256(WEIGHTS), 7),
         ModelFile("tokenizer.json", sha256(TOKENIZER), 2),
@@ -136,6 +138,7 @@ def test_a_manifest_that_names_no_format_is_refused(tmp_path: Path) -> None:
         ('kind = "tagger"\n', ""),
         ("threshold = 0.45\n", ""),
         ("temperature = 1.2\n", ""),
+        ("offset = -0.3\n", "offset = 'low'\n"),
         ("size = 7\n", ""),
         ("version = 3", 'version = "three"'),
         ("version = 3", "version = inf"),

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
+from uner_edge.calibration import RAW, Calibration
 from uner_edge.span_decoding import FLOOR, decode_spans
+
+CALIBRATIONS = (RAW, Calibration(0.5), Calibration(1.7), Calibration(0.5, 0.5), Calibration(2, -1))
 
 STARTS, ENDS, INSIDE = range(3)
 
@@ -23,10 +26,9 @@ logits = arrays.arrays(
 
 
 def every_span(
-    scores: NDArray[np.float32], threshold: float, temperature: float
+    scores: NDArray[np.float32], threshold: float, calibration: Calibration
 ) -> dict[tuple[int, int, int], float]:
     """The definition, word for word: all spans of all types, scored by their three parts."""
-    cut = temperature * math.log(threshold / (1 - threshold))
     words, types, _ = scores.shape
     found = {}
     for kind in range(types):
@@ -35,17 +37,18 @@ def every_span(
                 least = min(float(scores[k, kind, INSIDE]) for k in range(first, last + 1))
                 parts = [float(scores[first, kind, STARTS]), float(scores[last, kind, ENDS]), least]
                 logit = sum(parts) / 3
-                if min(parts) >= FLOOR and logit >= cut:
-                    found[first, last, kind] = 1 / (1 + math.exp(-logit / temperature))
+                odds = logit / calibration.temperature + calibration.offset
+                if min(parts) >= FLOOR and odds >= math.log(threshold / (1 - threshold)):
+                    found[first, last, kind] = 1 / (1 + math.exp(-odds))
     return found
 
 
-@given(logits, st.sampled_from([0.05, 0.3, 0.5, 0.61, 0.9]), st.sampled_from([0.5, 1.0, 1.7]))
+@given(logits, st.sampled_from([0.05, 0.3, 0.5, 0.61, 0.9]), st.sampled_from(CALIBRATIONS))
 def test_spans_are_those_of_the_definition(
-    scores: NDArray[np.float32], threshold: float, temperature: float
+    scores: NDArray[np.float32], threshold: float, calibration: Calibration
 ) -> None:
-    found = list(decode_spans(scores, threshold, temperature))
-    expected = every_span(scores, threshold, temperature)
+    found = list(decode_spans(scores, threshold, calibration))
+    expected = every_span(scores, threshold, calibration)
     assert sorted(span[:3] for span in found) == sorted(expected)
     for *span, score in found:
         assert score == pytest.approx(expected[tuple(span)], abs=1e-6)  # type: ignore[index]
@@ -54,14 +57,14 @@ def test_spans_are_those_of_the_definition(
 
 @given(logits)
 def test_a_higher_threshold_only_drops_spans(scores: NDArray[np.float32]) -> None:
-    few, many = (set(decode_spans(scores, threshold, 1.0)) for threshold in (0.8, 0.4))
+    few, many = (set(decode_spans(scores, threshold, RAW)) for threshold in (0.8, 0.4))
     assert few == {span for span in many if span[3] >= 0.8}
 
 
 def test_a_worked_example() -> None:
     """Three words, one type; the first two are a span of start 3, end 1, least inside 2: mean 2."""
     scores = np.array([[[3, -9, 2]], [[-9, 1, 4]], [[-9, 5, -9]]], np.float32)
-    ((first, last, kind, score),) = decode_spans(scores, 0.5, 1.0)
+    ((first, last, kind, score),) = decode_spans(scores, 0.5, RAW)
     assert (first, last, kind) == (0, 1, 0)
     assert score == pytest.approx(1 / (1 + math.e**-2))
 
@@ -69,18 +72,18 @@ def test_a_worked_example() -> None:
 def test_a_doubtful_word_may_be_outvoted_but_not_one_ruled_out() -> None:
     doubtful = np.array([[[3, 3, -1]]], np.float32)
     ruled_out = np.array([[[9, 9, FLOOR - 0.5]]], np.float32)
-    assert [span[:3] for span in decode_spans(doubtful, 0.5, 1.0)] == [(0, 0, 0)]
-    assert list(decode_spans(ruled_out, 0.5, 1.0)) == []
+    assert [span[:3] for span in decode_spans(doubtful, 0.5, RAW)] == [(0, 0, 0)]
+    assert list(decode_spans(ruled_out, 0.5, RAW)) == []
 
 
 def test_temperature_tempers_scores_and_moves_no_span_across_a_half() -> None:
     scores = np.array([[[2, 2, 2]], [[-5, -5, -5]]], np.float32)
     for temperature in (0.5, 1.0, 4.0):
-        ((first, last, _, score),) = decode_spans(scores, 0.5, temperature)
+        ((first, last, _, score),) = decode_spans(scores, 0.5, Calibration(temperature))
         assert (first, last) == (0, 0)
         assert score == pytest.approx(1 / (1 + math.exp(-2 / temperature)))
 
 
 def test_extreme_scores_do_not_overflow() -> None:
     scores = np.array([[[-1e4, -1e4, -1e4], [1e4, 1e4, 1e4]]], np.float32)
-    assert list(decode_spans(scores, 0.01, 1.0)) == [(0, 0, 1, 1.0)]
+    assert list(decode_spans(scores, 0.01, RAW)) == [(0, 0, 1, 1.0)]

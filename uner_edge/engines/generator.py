@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from uner_edge.answers import Answer, admitted, calibrated, grammar, log_sum, occurrences, original
+from uner_edge.answers import Answer, admitted, grammar, log_sum, occurrences, original
 from uner_edge.document import Entity, Piece
 from uner_edge.engines import EngineOptions, cores
 from uner_edge.errors import ModelError, TypesError
@@ -96,7 +96,7 @@ class GeneratorEngine:
         self.window = window
         self.batch = limits.passages
         self.language_model = model
-        self._temperature = manifest.temperature
+        self._calibration = manifest.calibration
         self._first_only = options.occurrences == "first"
         self._guide = model.guide()
         self._bytes: dict[int, bytes] = {}
@@ -260,7 +260,7 @@ class GeneratorEngine:
     def _entities(self, text: str, kind: str, answer: Answer, threshold: float) -> Iterator[Entity]:
         flat, index = flatten(text)
         for mention, raw in answer.mentions():
-            score = calibrated(raw, self._temperature)
+            score = self._calibration.of_raw(raw)
             if score >= threshold:
                 places = occurrences(flat, mention)
                 for place in places[:1] if self._first_only else places:

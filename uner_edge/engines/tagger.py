@@ -43,7 +43,7 @@ class TaggerEngine:
         self.model = manifest.label
         self._session = session
         self._word_pieces = word_pieces
-        self._temperature = manifest.temperature
+        self._calibration = manifest.calibration
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="tagger")
 
     def pieces(self, text: str) -> Iterator[Piece]:
@@ -60,13 +60,17 @@ class TaggerEngine:
         return list(self._workers.map(search, passages))
 
     def word_logits(self, packed: PackedPassage, names: Sequence[str]) -> NDArray[np.float32]:
-        """Logits divided by the temperature, shape (words, types in the order of ``names``, 3)."""
+        """Log odds of each word's roles, calibrated as spans are.
+
+        Shape (words, types in the order of ``names``, 3).
+        """
         columns: dict[str, NDArray[np.float32]] = {}
         for group in self._group(names):
             logits = self._run(packed, group)
             columns |= {name: logits[:, k] for k, name in enumerate(group)}
         logits = np.stack([columns[name] for name in names], axis=1)
-        return (logits / self._temperature).astype(np.float32)
+        scaled = logits / self._calibration.temperature + self._calibration.offset
+        return scaled.astype(np.float32)
 
     def _group(self, names: Sequence[str]) -> list[dict[str, list[int]]]:
         """Types in alphabetical order, as many per group as fit one pass."""
@@ -87,7 +91,7 @@ class TaggerEngine:
             return
         logits = self._run(packed, types)
         names = list(types)
-        for first, last, kind, score in decode_spans(logits, threshold, self._temperature):
+        for first, last, kind, score in decode_spans(logits, threshold, self._calibration):
             start, end = packed.spans[first][0], packed.spans[last][1]
             yield Entity(start, end, names[kind], text[start:end], score)
 
