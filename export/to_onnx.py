@@ -107,7 +107,7 @@ def write_manifest(folder: Path, facts: dict[str, Any], parity: dict[str, Parity
         version = before["version"] + (before["files"] != files)
     table = {
         "format_version": FORMAT_VERSION,
-        "name": facts["name"],
+        "name": folder.resolve().name,
         "version": version,
         "kind": "tagger",
         "layout_version": LAYOUT_VERSION,

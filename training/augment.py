@@ -5,8 +5,8 @@ for "metropolis" and "disease or symptom", and their files hold scans, chats and
 some examples are drawn with
 
 - synonyms and plurals instead of the name (``synonyms.toml``, written for this),
-- two types asked as one, "disease or symptom", its mentions those of both; or, where everything
-  asked is annotated, as "miscellaneous",
+- two types asked as one, "disease or symptom", its mentions those of both; or, where every type
+  that is annotated is asked, as "miscellaneous",
 - the text all lower or all upper case, with slips of the keyboard, or as bad scans read.
 
 Offsets move along; a text with a mention that does not end at a word's border is left as it is.
@@ -40,27 +40,31 @@ SCANNED = {
 """What optical character recognition reads for what is printed."""
 
 
-def augment(example: Example, recipe: AugmentRecipe, closed: bool, rng: random.Random) -> Example:
-    """``example`` with a chance of each change; ``closed``: every mention is known."""
-    if rng.random() < recipe.union:
-        example = unite(example, closed, rng)
-    if recipe.synonym > 0:
+def augment(example: Example, recipe: AugmentRecipe, complete: bool, rng: random.Random) -> Example:
+    """``example`` with a chance of each change.
+
+    ``complete``: every type that is annotated in its text is asked.
+    """
+    if recipe.union and rng.random() < recipe.union:
+        example = unite(example, complete, rng)
+    if recipe.synonym:
         example = rename(example, recipe.synonym, rng)
-    if rng.random() < recipe.case:
+    if recipe.case and rng.random() < recipe.case:
         example = change_text(example, rng.choice((lower, lower, upper)), 1.0, rng)
-    if rng.random() < recipe.noise:
+    if recipe.noise and rng.random() < recipe.noise:
         example = change_text(example, rng.choice((slip, scan)), SLIP_SHARE, rng)
     return example
 
 
-def unite(example: Example, closed: bool, rng: random.Random) -> Example:
+def unite(example: Example, complete: bool, rng: random.Random) -> Example:
     """Two of the asked types, at least one with mentions, become one."""
     present = sorted({e.type for e in example.entities})
     if not present or len(example.types) < 2:
         return example
     first = rng.choice(present)
     second = rng.choice([kind for kind in example.types if kind != first])
-    if closed and len(example.types) > 2 and rng.random() < 0.25:
+    has_rest = any(kind in REST or kind.startswith("other ") for kind in example.types)
+    if complete and not has_rest and len(example.types) > 2 and rng.random() < 0.25:
         name = rng.choice(REST)
     else:
         pair = [first, second]
@@ -70,12 +74,16 @@ def unite(example: Example, closed: bool, rng: random.Random) -> Example:
 
 
 def rename(example: Example, chance: float, rng: random.Random) -> Example:
-    """Each asked type with ``chance`` under another name of the same meaning."""
+    """Each asked type with ``chance`` under another name of the same meaning.
+
+    Not one beside which such another name is asked: there the two mean different things.
+    """
     names = {}
     for kind in example.types:
         if rng.random() < chance:
             others = synonyms().get(kind, ())
-            names[kind] = rng.choice(others) if others else plural(kind)
+            if not set(others) & set(example.types):
+                names[kind] = rng.choice(others) if others else plural(kind)
     return _renamed(example, names)
 
 
@@ -103,8 +111,8 @@ def plural(name: str) -> str:
 
 def _renamed(example: Example, names: dict[str, str]) -> Example:
     """Names that fall together are asked once; a new name that is asked already is not taken."""
-    taken = {kind for kind in example.types if kind not in names}
-    names = {old: new for old, new in names.items() if new not in taken}
+    while taken := {old for old, new in names.items() if new in set(example.types) - names.keys()}:
+        names = {old: new for old, new in names.items() if old not in taken}
     spans = {(e.start, e.end, names.get(e.type, e.type)) for e in example.entities}
     return Example(
         example.text,
@@ -161,7 +169,8 @@ def slip(word: str, rng: random.Random) -> str:
     if row is None:
         return word
     place = row.index(word[at].lower())
-    return word[:at] + rng.choice(row[max(0, place - 1) : place + 2]) + word[at + 1 :]
+    struck = rng.choice(row[max(0, place - 1) : place] + row[place + 1 : place + 2])
+    return word[:at] + (struck.upper() if word[at].isupper() else struck) + word[at + 1 :]
 
 
 def scan(word: str, rng: random.Random) -> str:

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 
 from training.checkpoint import CHECKPOINT
 from training.freeze import load_run
+from training.lineage import AVERAGED
 from training.recipe import RecipeError
 from training.thaw import thaw
 from uner_edge.errors import UnerError
@@ -51,7 +52,7 @@ def average(parts: Sequence[Path], out: Path) -> None:
     with safe_open(parts[-1] / CHECKPOINT, "pt") as stored:
         facts = stored.metadata()
     out.mkdir(parents=True, exist_ok=True)
-    facts |= {"averaged": json.dumps([part.name for part in parts])}
+    facts |= {AVERAGED: json.dumps([str(part.resolve()) for part in parts])}
     save_file(tensors, out / CHECKPOINT, facts)
     (out / METRICS).write_bytes((parts[-1] / METRICS).read_bytes())
 

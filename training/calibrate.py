@@ -6,8 +6,9 @@ On the unseen dev datasets, each with the same weight whatever its size, finds
   it is right (Platt scaling; see ``uner_edge.calibration``), and
 - the threshold with the highest F1,
 
-and writes both into ``model.toml`` with the expected calibration error before and after. The
-model runs as users run it: int8, by the runtime's own engine.
+and writes them into ``model.toml`` with the expected calibration error before and after: after,
+each dataset is calibrated by all others, as files are that nobody has labelled. The model runs as
+users run it: int8, by the runtime's own engine.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,6 +99,8 @@ def best_calibration(sets: list[Candidates]) -> Calibration:
             candidate, so that no temperature fits.
     """
     logits, right, weight = _pooled(sets)
+    if not 0 < right.mean() < 1:
+        raise ValueError("all candidates are right, or none: no temperature fits")
     inputs = np.stack([logits, np.ones_like(logits)])
     found = np.zeros(2)
     for _ in range(STEPS):
@@ -116,21 +120,32 @@ def _sigmoid(x: Floats) -> Floats:
 
 def _pooled(sets: list[Candidates]) -> tuple[Floats, Floats, Floats]:
     """Logits, rightness and weights; each dataset's weights add up to the same."""
+    found = [s for s in sets if len(s.right)]
     return (
-        np.concatenate([s.logits for s in sets]),
-        np.concatenate([s.right for s in sets]),
-        np.concatenate([np.full(len(s.right), 1 / len(s.right) / len(sets)) for s in sets]),
+        np.concatenate([s.logits for s in found]),
+        np.concatenate([s.right for s in found]),
+        np.concatenate([np.full(len(s.right), 1 / len(s.right) / len(found)) for s in found]),
     )
 
 
-def reliability(sets: list[Candidates], calibration: Calibration) -> list[dict[str, float]]:
+def by_the_others(sets: list[Candidates]) -> list[Calibration]:
+    """For each dataset the calibration that all other datasets give."""
+    return [best_calibration([*sets[:at], *sets[at + 1 :]]) for at in range(len(sets))]
+
+
+def reliability(
+    sets: list[Candidates], calibrations: Sequence[Calibration]
+) -> list[dict[str, float]]:
     """How often entities of a score are right, datasets weighing the same.
+
+    Each dataset's logits are read by its own calibration.
 
     Per bin of scores that is not empty: mean ``score``, share that is ``right``, and the bin's
     ``share`` of all candidates.
     """
-    logits, right, weight = _pooled(sets)
-    p = _sigmoid(logits / calibration.temperature + calibration.offset)
+    _, right, weight = _pooled(sets)
+    read = zip(sets, calibrations, strict=True)
+    p = np.concatenate([_sigmoid(s.logits / c.temperature + c.offset) for s, c in read])
     bins = np.minimum((p * BINS).astype(int), BINS - 1)
     rows = []
     for chosen in (bins == b for b in range(BINS)):
@@ -152,10 +167,10 @@ def calibrate(folder: Path, data: Path, texts: int) -> None:
     manifest = dataclasses.replace(load_manifest(str(folder.resolve())), calibration=RAW)
     engine = open_engine(manifest)
     dev = load_dev(data, unseen_datasets(), texts)
-    sets = [c for c in (collect(rows, engine) for rows in dev.values()) if len(c.right)]
+    sets = [collect(rows, engine) for rows in dev.values()]
     calibration = best_calibration(sets)
     raw, f1 = best_threshold(sets, np.round(np.arange(0.1, 0.91, 0.02), 2))
-    before, after = reliability(sets, RAW), reliability(sets, calibration)
+    before, after = reliability(sets, [RAW] * len(sets)), reliability(sets, by_the_others(sets))
     table = tomllib.loads((folder / MANIFEST).read_text("utf-8"))
     table["temperature"], table["offset"] = calibration.temperature, calibration.offset
     table["threshold"] = round(calibration.of_raw(raw), 3)
@@ -166,7 +181,7 @@ def calibrate(folder: Path, data: Path, texts: int) -> None:
         "f1_at_raw_half": round(float(np.mean([f1_at(s, 0.5) for s in sets])), 4),
         "error_before": round(calibration_error(before), 4),
         "error_after": round(calibration_error(after), 4),
-        "command": f"python -m training.calibrate models/{folder.name} --data DATA",
+        "command": f"python -m training.calibrate models/{folder.name} --data DATA --texts {texts}",
         "before": [{name: round(value, 4) for name, value in row.items()} for row in before],
         "after": [{name: round(value, 4) for name, value in row.items()} for row in after],
     }

@@ -29,8 +29,8 @@ word of a passage against every asked type in one pass (see `training/model.py`)
 | licence | {licence}; the texts it learned from are not included |
 | window | 256 sub-tokens a passage; longer documents are read in overlapping passages |
 | default threshold | {threshold} (temperature {temperature}, offset {offset}) |
-| training | {hours} h on 2 CPU cores, {steps:,} steps, {passages:,} passages, seed {seed} |
-| recipe | `{recipe}` |
+| training | {hours} h on 2 CPU cores, {steps:,} steps, {passages:,} passages |
+| recipe | {recipes} |
 
 ## What it can and cannot do
 
@@ -64,7 +64,7 @@ F1 {other:.1f}).
 
 On {calibration[texts]:,} texts of the unseen datasets, each dataset weighing the same:
 expected calibration error {calibration[error_before]:.3f} before, {calibration[error_after]:.3f}
-after (temperature and offset). `{calibration[command]}`
+after, each dataset calibrated by the others. `{calibration[command]}`
 {reliability}
 ## What spoils it
 
@@ -128,7 +128,7 @@ over datasets. `{command}`
 
 On {calibration[texts]:,} texts of the unseen datasets, each dataset weighing the same:
 expected calibration error {calibration[error_before]:.3f} before, {calibration[error_after]:.3f}
-after (temperature and offset). `{calibration[command]}`
+after one temperature. `{calibration[command]}`
 
 ## What quantisation costs
 
@@ -209,6 +209,12 @@ def _data(training: dict[str, Any]) -> str:
     return _table(("dataset", "texts", "licence"), rows)
 
 
+def _recipes(training: dict[str, Any]) -> str:
+    """Every run that went into a tagger."""
+    runs = training.get("stages", [training])
+    return ", ".join(f"`{r['recipe']}` (seed {r['seed']}, {r['steps']:,} steps)" for r in runs)
+
+
 def tagger_card(table: dict[str, Any]) -> str:
     """A tagger's card."""
     training, dev = table["training"], table["dev"]
@@ -228,7 +234,8 @@ def tagger_card(table: dict[str, Any]) -> str:
         offset=table.get("offset", RAW.offset),
         command=dev["command"],
         calibration=table["calibration"],
-        **{key: training[key] for key in ("hours", "steps", "passages", "seed", "recipe")},
+        **{key: training[key] for key in ("hours", "steps", "passages")},
+        recipes=_recipes(training),
         **{kind: 100 * dev["macro_f1"][kind] for kind in by_kind},
         **{f"{kind}_count": len(rows) for kind, rows in by_kind.items()},
         reliability=_reliability(table),

@@ -72,11 +72,13 @@ def draw_examples(
             assert negatives is not None
             row = rng.choice(corpus.datasets[TEACHER])
             example = _ask_open(row, recipe, negatives, rng)
-            examples.append(augment(example, changes, False, rng))
+            examples.append(augment(example, changes, complete=False, rng=rng))
         else:
             name = rng.choices(supervised, weights)[0]
-            example = _ask_closed(rng.choice(corpus.datasets[name]), recipe, rng)
-            examples.append(augment(example, changes, True, rng))
+            row = rng.choice(corpus.datasets[name])
+            example = _ask_closed(row, recipe, rng)
+            complete = set(example.types) == set(row.types or ())
+            examples.append(augment(example, changes, complete, rng))
     return examples
 
 
@@ -86,9 +88,12 @@ def _ask_closed(row: LabelledText, recipe: DataRecipe, rng: random.Random) -> Ex
     asked = list(row.types)
     rng.shuffle(asked)
     size = min(len(asked), recipe.max_types)
+    present = {e.type for e in row.entities}
     if rng.random() < recipe.subset_chance:
         size = rng.randint(1, size)
-    present = {e.type for e in row.entities}
+        if rng.random() < 0.5:
+            # People ask a few types, too, of which a text has none.
+            present = set()
     # Where not all fit, present types first, so that a text is not asked for nothing it has; then
     # those that a person rejected in it.
     asked.sort(key=lambda kind: (kind not in present, kind not in row.absent))

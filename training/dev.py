@@ -6,17 +6,22 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
+from training.overlap import learned_ids
 from uner_edge.engines import Engine
 from uner_edge.evaluate import Counts, evaluate_spans
 from uner_edge.labelled import LabelledText, read_labelled
 
 
 def load_dev(data: Path, datasets: Sequence[str], texts: int) -> dict[str, list[LabelledText]]:
-    """The first ``texts`` dev rows of every dataset (the files are in random order)."""
-    return {
-        name: list(islice(read_labelled(data / "ner" / "dev" / f"{name}.jsonl.gz"), texts))
-        for name in datasets
-    }
+    """The first ``texts`` dev rows of every dataset (the files are in random order).
+
+    Rows that models have learned (``training.overlap``) are passed over.
+    """
+    found = {}
+    for name in datasets:
+        rows = read_labelled(data / "ner" / "dev" / f"{name}.jsonl.gz")
+        found[name] = list(islice((row for row in rows if row.id not in learned_ids()), texts))
+    return found
 
 
 def evaluate_dev(

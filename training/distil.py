@@ -10,6 +10,7 @@ is nearly a mention teaches as much as what is one (Hinton et al. 2015, arXiv:15
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import gzip
 import json
 import random
@@ -27,6 +28,7 @@ from tqdm.contrib.concurrent import thread_map
 from training.corpus import TEACHER
 from training.example import Example
 from training.recipe import Recipe, RecipeError, load_recipe
+from uner_edge.calibration import RAW
 from uner_edge.engines import EngineOptions, cores
 from uner_edge.engines.tagger import open_tagger
 from uner_edge.errors import UnerError
@@ -47,7 +49,8 @@ def distil(recipe: Recipe, data: Path, out: Path) -> None:
     manifest = load_manifest(recipe.distil.model)
     if manifest.files[0].sha256 != recipe.distil.sha256:
         raise RecipeError(f"{manifest.name}: its weights are not those the recipe names")
-    engine = open_tagger(manifest, EngineOptions(threads=1))
+    # Not calibrated: temperature and offset come from dev data, and change without the weights.
+    engine = open_tagger(dataclasses.replace(manifest, calibration=RAW), EngineOptions(threads=1))
     word_pieces = WordPieces(Tokenizer.from_file(str(manifest.path(manifest.files[1].name))))
     taught = list(read_labelled(data / TEACHER / "train.jsonl.gz"))
     asked = [
@@ -61,9 +64,15 @@ def distil(recipe: Recipe, data: Path, out: Path) -> None:
 
     logits = thread_map(score, asked, max_workers=cores(), unit="passage", desc=manifest.name)
     out.mkdir(parents=True, exist_ok=True)
-    save_file({str(k): found for k, found in enumerate(logits)}, out / LOGITS)
+    save_file({str(k): found for k, found in enumerate(logits)}, out / LOGITS, made_by(recipe))
     lines = (json.dumps({"text": text, "types": types}) for text, types in asked)
     (out / PASSAGES).write_text("\n".join(lines), "utf-8")
+
+
+def made_by(recipe: Recipe) -> dict[str, str]:
+    """What tells the scores of one recipe from those of another."""
+    own = recipe.distil
+    return {"sha256": own.sha256, "types": str(own.types), "seed": str(recipe.seed)}
 
 
 def unlabelled(data: Path) -> list[dict[str, str]]:
@@ -99,15 +108,17 @@ def ask(
     return pairs
 
 
-def load_distilled(folder: Path) -> list[Example]:
+def load_distilled(folder: Path, recipe: Recipe) -> list[Example]:
     """What ``distil`` wrote.
 
     Raises:
-        RecipeError: Nothing was written there.
+        RecipeError: Nothing was written there, or for another recipe.
     """
     try:
         lines = (folder / PASSAGES).read_text("utf-8").splitlines()
         with safe_open(folder / LOGITS, "numpy") as stored:
+            if stored.metadata() != made_by(recipe):
+                raise RecipeError(f"{folder}: scored for another recipe")
             return [
                 Example(row["text"], tuple(row["types"]), (), stored.get_tensor(str(k)))
                 for k, row in enumerate(map(json.loads, lines))

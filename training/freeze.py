@@ -9,10 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import tomllib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -21,31 +18,24 @@ from torch.export import Dim, ExportedProgram
 
 from training.checkpoint import CHECKPOINT, load_checkpoint
 from training.encoder import encoder_folder, load_word_pieces
+from training.lineage import lineage
 from training.model import Tagger, from_encoder
-from training.provenance import stage, training_facts
-from training.recipe import Recipe, RecipeError, recipe_from_facts
+from training.recipe import Recipe, RecipeError, recipe_from_facts, refuse_unseen
 from uner_edge.errors import UnerError
-from uner_edge.model_files import MANIFEST
 from uner_edge.tagger_input import WordPieces, collate, pack
 
-STAGE = ("recipe", "seed", "steps", "passages", "hours")
-"""What a manifest says of every run that went into a tagger."""
 
-
-def freeze(run: Path, data: Path, out: Path, earlier: Sequence[Path] = ()) -> None:
+def freeze(run: Path, data: Path, out: Path) -> None:
     """Writes model.pt2, tokenizer.json and facts.json to ``out``.
 
-    ``earlier``: runs and published taggers whose weights went into this one; their steps, passages
-    and hours are added to its own.
-
     Raises:
-        RecipeError: The run is a mean, or started from another, and none is named.
+        RecipeError: A run or tagger that went into this one is not there any more, or learned from
+            a dataset that is kept for zero-shot evaluation.
     """
-    tagger, word_pieces, recipe, step = load_run(run)
-    with safe_open(run / CHECKPOINT, "pt") as stored:
-        more = recipe.start or stored.metadata().get("averaged")
-    if more and not earlier:
-        raise RecipeError(f"{run}: other weights went into it ({more}); name them with --earlier")
+    tagger, word_pieces, recipe, _ = load_run(run)
+    training = lineage(run, data)
+    if recipe.dev.unseen:
+        refuse_unseen(run, tuple(row["dataset"] for row in training["data"]))
     folder = encoder_folder(recipe.encoder)
     out.mkdir(parents=True, exist_ok=True)
     torch.export.save(trace(tagger, word_pieces), out / "model.pt2")
@@ -53,26 +43,11 @@ def freeze(run: Path, data: Path, out: Path, earlier: Sequence[Path] = ()) -> No
     tokenizer.no_truncation()
     tokenizer.no_padding()
     tokenizer.save(str(out / "tokenizer.json"))
-    training = training_facts(run, data, recipe, step)
-    if earlier:
-        stages = [*map(_stage, earlier), {key: training[key] for key in STAGE}]
-        totals = {key: round(sum(s[key] for s in stages), 2) for key in STAGE[2:]}
-        training |= totals | {"stages": stages}
     facts = {
-        "name": recipe.name,
         "base": {**dataclasses.asdict(recipe.encoder), "licence": "Apache-2.0"},
         "training": training,
     }
     (out / "facts.json").write_text(json.dumps(facts, indent=1), "utf-8")
-
-
-def _stage(folder: Path) -> dict[str, Any]:
-    if (folder / MANIFEST).is_file():
-        table = tomllib.loads((folder / MANIFEST).read_text("utf-8"))["training"]
-        return {key: table[key] for key in STAGE}
-    with safe_open(folder / CHECKPOINT, "pt") as stored:
-        step = int(stored.metadata()["step"])
-    return stage(folder, run_recipe(folder), step)
 
 
 def load_run(run: Path) -> tuple[Tagger, WordPieces, Recipe, int]:
@@ -120,16 +95,9 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="the --out folder of training.train_tagger")
     parser.add_argument("--data", type=Path, required=True, help="folder with ner/ and teacher/")
     parser.add_argument("--out", type=Path, required=True, help="folder for the export step")
-    parser.add_argument(
-        "--earlier",
-        type=Path,
-        action="append",
-        default=[],
-        help="run or published tagger whose weights went into this run; may be repeated",
-    )
     arguments = parser.parse_args()
     try:
-        freeze(arguments.run, arguments.data, arguments.out, arguments.earlier)
+        freeze(arguments.run, arguments.data, arguments.out)
     except (RecipeError, UnerError) as error:
         raise SystemExit(f"error: {error}") from error
 

@@ -28,6 +28,7 @@ from training.dev import evaluate_dev, load_dev
 from training.distil import load_distilled
 from training.encoder import encoder_folder, load_word_pieces
 from training.example import Example
+from training.lineage import start_folder
 from training.model import Tagger, from_encoder
 from training.negatives import NegativeTypes, load_negatives
 from training.precision import autocast
@@ -118,7 +119,7 @@ def train(recipe: Recipe, data: Path, out: Path, distilled: Path | None = None) 
     if recipe.distil.share > 0:
         if distilled is None:
             raise RecipeError("the recipe has a [distil] table: say --distilled FOLDER")
-        corpus = dataclasses.replace(corpus, distilled=load_distilled(distilled))
+        corpus = dataclasses.replace(corpus, distilled=load_distilled(distilled, recipe))
     print("training texts:", json.dumps(corpus.sizes()), flush=True)
     negatives = None
     if TEACHER in corpus.datasets:
@@ -173,10 +174,11 @@ def start_from(start: str, tagger: Tagger, out: Path) -> None:
         RecipeError: There are none, or they are those of another encoder.
     """
     try:
-        if Path(start, MANIFEST).is_file():
-            manifest = load_manifest(str(Path(start).resolve()))
+        folder = start_folder(start, out)
+        if (folder / MANIFEST).is_file():
+            manifest = load_manifest(str(folder.resolve()))
             load_weights(tagger, manifest.path(manifest.files[0].name))
-        elif not load_checkpoint(out.resolve().parent / start, tagger, None, None):
+        elif not load_checkpoint(folder, tagger, None, None):
             raise RecipeError(f"{start}: no run to start from; run its recipe first")
     except ValueError as error:
         raise RecipeError(str(error)) from error

@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -235,7 +236,7 @@ def test_a_float32_graph_that_differs_is_not_published(
 
 
 def test_other_weights_are_another_version(tmp_path: Path) -> None:
-    facts = {"name": "uner-tiny", "base": {}, "training": {}}
+    facts: dict[str, Any] = {"base": {}, "training": {}}
 
     def publish(weights: bytes) -> int:
         (tmp_path / WEIGHTS).write_bytes(weights)

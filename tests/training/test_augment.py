@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,7 @@ def test_one_type_alone_is_not_united() -> None:
     assert unite(example, True, random.Random(1)) == example
 
 
-def test_the_rest_is_only_asked_where_every_mention_is_known() -> None:
+def test_the_rest_is_only_asked_where_every_type_is_asked() -> None:
     text = "fever from malaria"
     example = Example(text, ("symptom", "disease", "drug"), (LabelledSpan(0, 5, "symptom"),))
     names = {
@@ -120,6 +121,16 @@ def test_the_rest_is_only_asked_where_every_mention_is_known() -> None:
     }
     assert not names[False] & set(module.REST)
     assert names[True] >= set(module.REST)
+    with_rest = replace(example, types=("symptom", "disease", "other term"))
+    for seed in range(100):
+        united = unite(with_rest, True, random.Random(seed))
+        assert not set(united.types) - {"other term"} & set(module.REST)
+
+
+def test_where_two_names_mean_two_things_neither_is_changed() -> None:
+    example = Example("gout", ("drug", "medication"), (LabelledSpan(0, 4, "drug"),))
+    for seed in range(50):
+        assert rename(example, 1.0, random.Random(seed)) == example
 
 
 def test_a_new_name_that_is_asked_already_is_not_taken() -> None:
@@ -131,6 +142,12 @@ def test_a_new_name_that_is_asked_already_is_not_taken() -> None:
         )
         assert len(renamed.types) == len(set(renamed.types))
         assert renamed.entities[0].type in renamed.types
+
+
+def test_names_never_fall_together_by_way_of_a_third() -> None:
+    """ "a" wants to be "b", which wants to be "c", which stays."""
+    example = Example("x", ("a", "b", "c"), (LabelledSpan(0, 1, "a"),))
+    assert module._renamed(example, {"a": "b", "b": "c"}) == example
 
 
 @pytest.mark.parametrize(
@@ -172,5 +189,8 @@ def test_slips_and_scanning_errors_touch_one_place(word: str, rng: random.Random
 
 def test_slips_and_scanning_errors_do_happen() -> None:
     rng = random.Random(3)
-    assert len({slip("aspirin", rng) for _ in range(50)}) > 15
+    slips = {slip("Aspirin", rng) for _ in range(300)}
+    assert len(slips) > 15
+    assert "Aspirin" not in slips
+    assert "Sspirin" in slips
     assert "rnalaria" in {scan("malaria", rng) for _ in range(50)}

@@ -16,6 +16,7 @@ from training.checkpoint import CHECKPOINT
 from training.distil import distil, load_distilled
 from training.recipe import DistilRecipe, Recipe, RecipeError
 from training.train_tagger import train
+from uner_edge.calibration import RAW
 from uner_edge.engines import EngineOptions
 from uner_edge.engines.tagger import open_tagger
 from uner_edge.model_files import load_manifest
@@ -59,12 +60,12 @@ def test_what_is_kept_is_what_the_larger_tagger_says(
     recipe: Recipe, data: Path, tmp_path: Path, word_pieces: WordPieces
 ) -> None:
     distil(recipe, data, tmp_path / "scored")
-    examples = load_distilled(tmp_path / "scored")
+    examples = load_distilled(tmp_path / "scored", recipe)
     assert [e.text for e in examples] == [
         "Anna flew to Lima.",
         "Ben took aspirin in Oslo on Monday.",
     ]
-    manifest = load_manifest(SMALL)
+    manifest = replace(load_manifest(SMALL), calibration=RAW)
     engine = open_tagger(manifest, EngineOptions(threads=1))
     for example in examples:
         assert 1 <= len(example.types) <= 3
@@ -87,6 +88,9 @@ def test_another_model_than_the_recipe_names_is_refused(
     forged = replace(recipe, distil=replace(recipe.distil, sha256="0" * 64))
     with pytest.raises(RecipeError, match="not those the recipe names"):
         distil(forged, data, tmp_path / "scored")
+    distil(recipe, data, tmp_path / "scored")
+    with pytest.raises(RecipeError, match="scored for another recipe"):
+        load_distilled(tmp_path / "scored", forged)
 
 
 def test_a_run_needs_what_its_recipe_learns_from(
