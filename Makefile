@@ -4,7 +4,7 @@
 # make fetch-converter  llama.cpp's converter, for python -m export.to_gguf
 # make student-smoke DATA=folder  a generator from data to uner extract, in minutes, on a CPU
 # make encoders       larger encoders for taggers, 390 MB, for recipes that name them
-# make reproduce-small DATA=folder  uner-tagger-small from its recipe, hours, on a CPU
+# make reproduce-small DATA=folder  uner-tagger-small from its recipes, hours, on a CPU
 # make browser tmux   Chromium and tmux from Debian's packages, if there are none: for make test
 # make check  lint, format, types, import contracts, fast tests
 
@@ -25,7 +25,7 @@ RECIPE = training/recipes/smoke.toml
 PYTHON_M = .venv/bin/python -m
 
 SMALL = build/small
-SMALL_RECIPE = training/recipes/tagger-small.toml
+SMALL_STAGES = tagger-small tagger-small-4 tagger-small-5
 # A quarter of a step is saved by jemalloc where it is installed.
 JEMALLOC_SO = $(firstword $(wildcard /usr/lib/*/libjemalloc.so.2))
 KEEP_PAGES = narenas:1,thp:always,dirty_decay_ms:-1,muzzy_decay_ms:-1,lg_extent_max_active_fit:10
@@ -93,13 +93,15 @@ student-smoke: fetch-converter
 reproduce-small: $(EVERYTHING)
 	@test -d $(DATA)/ner -a -d $(DATA)/teacher || \
 	  { echo "set DATA to a folder with ner/ and teacher/: make reproduce-small DATA=..."; exit 2; }
-	$(JEMALLOC) $(PYTHON_M) training.train_tagger $(SMALL_RECIPE) --data $(DATA) \
-	  --out $(SMALL)/run
-	$(PYTHON_M) training.freeze $(SMALL)/run --data $(DATA) --out $(SMALL)/frozen
+	for stage in $(SMALL_STAGES); do \
+	  $(JEMALLOC) $(PYTHON_M) training.train_tagger training/recipes/$$stage.toml --data $(DATA) \
+	    --out $(SMALL)/$$stage || exit; done
+	$(PYTHON_M) training.average $(SMALL)/mean $(SMALL_STAGES:%=$(SMALL)/%)
+	$(PYTHON_M) training.freeze $(SMALL)/mean --data $(DATA) --out $(SMALL)/frozen
 	$(PYTHON_M) export.to_onnx $(SMALL)/frozen $(SMALL)/uner-tagger-small
 	$(PYTHON_M) training.calibrate $(SMALL)/uner-tagger-small --data $(DATA)
 	$(PYTHON_M) training.score $(SMALL)/uner-tagger-small --data $(DATA)
-	$(PYTHON_M) training.robustness $(SMALL)/uner-tagger-small --data $(DATA) --run $(SMALL)/run
+	$(PYTHON_M) training.robustness $(SMALL)/uner-tagger-small --data $(DATA) --run $(SMALL)/mean
 	$(PYTHON_M) training.card $(SMALL)/uner-tagger-small
 
 clean:

@@ -44,6 +44,9 @@ RIDGE = 1e-9
 
 Floats = NDArray[np.float64]
 
+THRESHOLDS: Floats = np.round(np.arange(0.1, 0.91, 0.02), 2)
+"""Tried, not calibrated."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
@@ -169,7 +172,7 @@ def calibrate(folder: Path, data: Path, texts: int) -> None:
     dev = load_dev(data, unseen_datasets(), texts)
     sets = [collect(rows, engine) for rows in dev.values()]
     calibration = best_calibration(sets)
-    raw, f1 = best_threshold(sets, np.round(np.arange(0.1, 0.91, 0.02), 2))
+    raw, f1 = best_threshold(sets, THRESHOLDS)
     before, after = reliability(sets, [RAW] * len(sets)), reliability(sets, by_the_others(sets))
     table = tomllib.loads((folder / MANIFEST).read_text("utf-8"))
     table["temperature"], table["offset"] = calibration.temperature, calibration.offset

@@ -59,7 +59,8 @@ def add_runs(path: Path, runs: Sequence[Path]) -> None:
     rows: list[dict[str, Any]] = list(_read(path)) if path.exists() else []
     for run in runs:
         new = curve(run)
-        rows = [row for row in rows if row["run"] != new[0]["run"]] + new
+        names = {row["run"] for row in new}
+        rows = [row for row in rows if row["run"] not in names] + new
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()

@@ -359,7 +359,7 @@ class DocumentPane(Vertical):
         if not rows:
             self.notify("nothing undecided here")
             return
-        line = self.threshold or 0.5
+        line = 0.5 if self.threshold is None else self.threshold
         self.entities.select(min(rows, key=lambda e: abs((e.score or 0) - line)))
         self.entities.focus()
 

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from uner_edge.files import Found
     from uner_edge.scan import Event, Plan
 
-LEAST = 0.2
-"""Entities from this score on are looked for, so that the threshold can move without a new run."""
+LEAST = 0.5
+"""Of the model's threshold: entities from this score on are looked for, so that the threshold can
+move down without a new run."""
 
 PRIVATE, PRIVATE_STORE = "uner-tui-", "session.uner"
 """Folder and file of a store that nobody asked for."""
@@ -118,7 +119,7 @@ class Session:
         return Question(
             manifest.label,
             tuple((t.name, t.definition) for t in types),
-            min(LEAST, manifest.threshold),
+            LEAST * manifest.threshold,
             settings.nested,
             settings.occurrences,
             settings.text_field,

@@ -9,6 +9,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from tui.app import UnerApp
+from tui.session import LEAST
 from uner_edge.document import Entity, Result
 from uner_edge.model_files import load_manifest
 from uner_edge.readers import Limits, ReadOptions, read_one
@@ -23,8 +24,8 @@ TEXTS = {
 }
 FOUND = {
     "a.txt": [("Zoë Łuk", 0, "person", 0.9), ("Ana Marija", 0, "person", 0.4),
-              ("Tromsø", 0, "location", 0.8), ("Ana Marija", 1, "location", 0.3),
-              ("Imatinib", 0, "drug", 0.25)],
+              ("Tromsø", 0, "location", 0.8), ("Ana Marija", 1, "location", 0.17),
+              ("Imatinib", 0, "drug", 0.15)],
     "b.txt": [("Zoë Łuk", 0, "person", 0.7)],
     "c.txt": [("Tromsø", 0, "location", 0.6)],
 }  # fmt: skip
@@ -67,7 +68,7 @@ def fill(folder: Path, store_path: Path, texts: dict[str, str], found: Found) ->
     """Writes texts, and a store in which each has been searched."""
     manifest = load_manifest(Settings().model)
     question = Question(
-        manifest.label, tuple((t, None) for t in TYPES), min(0.2, manifest.threshold),
+        manifest.label, tuple((t, None) for t in TYPES), LEAST * manifest.threshold,
         False, "all", (),
     )  # fmt: skip
     with opened_store(store_path, create=True) as store:

@@ -106,7 +106,7 @@ def test_all_equal_mentions_and_the_next_uncertain_one(library: tuple[Path, Path
         assert verdicts(app)["Zoë Łuk", "person"] == "accepted"
         await pilot.press("n")
         assert app.pane.entities.chosen is not None
-        assert app.pane.entities.chosen.text == "Imatinib"  # .25, nearest to the threshold
+        assert app.pane.entities.chosen.text == "Imatinib"  # 0.15, nearest to a threshold of 0
         await pilot.press("home", "down", "w")
         assert app.pane.entities.chosen.type == "location"
 
