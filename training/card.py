@@ -29,7 +29,7 @@ word of a passage against every asked type in one pass (see `training/model.py`)
 | licence | {licence}; the texts it learned from are not included |
 | window | 256 sub-tokens a passage; longer documents are read in overlapping passages |
 | default threshold | {threshold} (temperature {temperature}, offset {offset}) |
-| training | {hours} h on 2 CPU cores, {steps:,} steps, {passages:,} passages |
+| training | {hours} h on one or two CPU cores, {steps:,} steps, {passages:,} passages |
 | recipe | {recipes} |
 
 ## What it can and cannot do
@@ -47,10 +47,11 @@ word of a passage against every asked type in one pass (see `training/model.py`)
 Strict: start, end and type must be right. `{command}`
 
 **Unseen** datasets were never trained on and stand for zero-shot use ({unseen_count} datasets,
-macro F1 **{unseen:.1f}**; threshold, temperature and offset were chosen on them). **Seen** ones
-have a training part that was used ({seen_count}, macro F1 {seen:.1f}). **Other** ones could not be
-used for training because of their licence and did not help to choose anything ({other_count}, macro
-F1 {other:.1f}).
+macro F1 **{unseen:.1f}**; threshold, temperature, offset and which runs went into it were chosen on
+them). **Seen** ones have a training part that was used ({seen_count}, macro F1 {seen:.1f}).
+**Other** ones could not be used for training because of their licence and did not help to choose
+anything ({other_count}, macro F1 {other:.1f}). Texts that also stand in a training part are left out
+(`training/overlaps.toml`).
 
 {domains}
 
