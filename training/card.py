@@ -50,8 +50,8 @@ Strict: start, end and type must be right. `{command}`
 macro F1 **{unseen:.1f}**; threshold, temperature, offset and which runs went into it were chosen on
 them). **Seen** ones have a training part that was used ({seen_count}, macro F1 {seen:.1f}).
 **Other** ones could not be used for training because of their licence and did not help to choose
-anything ({other_count}, macro F1 {other:.1f}). Texts that also stand in a training part are left out
-(`training/overlaps.toml`).
+anything ({other_count}, macro F1 {other:.1f}). Texts that also stand in a training part are left
+out (`training/overlaps.toml`).
 
 {domains}
 
