@@ -5,6 +5,7 @@ for "metropolis" and "disease or symptom", and their files hold scans, chats and
 some examples are drawn with
 
 - synonyms and plurals instead of the name (``synonyms.toml``, written for this),
+- definitions instead of the name,
 - two types asked as one, "disease or symptom", its mentions those of both; or, where every type
   that is annotated is asked, as "miscellaneous",
 - the text all lower or all upper case, with slips of the keyboard, or as bad scans read.
@@ -24,6 +25,7 @@ from training.example import Example
 from training.recipe import AugmentRecipe
 from uner_edge.labelled import LabelledSpan
 from uner_edge.tagger_input import words
+from uner_edge.types import load_preset, presets
 
 UNIONS = ("{} or {}", "{} or {}", "{} / {}", "{} and {}")
 REST = ("miscellaneous", "other", "other entity", "other term", "miscellaneous entity")
@@ -49,6 +51,8 @@ def augment(example: Example, recipe: AugmentRecipe, complete: bool, rng: random
         example = unite(example, complete, rng)
     if recipe.synonym:
         example = rename(example, recipe.synonym, rng)
+    if recipe.definition:
+        example = define(example, recipe.definition, rng)
     if recipe.case and rng.random() < recipe.case:
         example = change_text(example, rng.choice((lower, lower, upper)), 1.0, rng)
     if recipe.noise and rng.random() < recipe.noise:
@@ -85,6 +89,24 @@ def rename(example: Example, chance: float, rng: random.Random) -> Example:
             if not set(others) & set(example.types):
                 names[kind] = rng.choice(others) if others else plural(kind)
     return _renamed(example, names)
+
+
+def define(example: Example, chance: float, rng: random.Random) -> Example:
+    """Each asked type that has a definition with ``chance`` by that."""
+    known = known_definitions()
+    asked = [kind for kind in example.types if kind in known and rng.random() < chance]
+    return _renamed(example, {kind: known[kind] for kind in asked})
+
+
+@functools.cache
+def known_definitions() -> dict[str, str]:
+    """Definitions of the types in the presets that come with the program."""
+    return {
+        kind.name: kind.definition
+        for name in presets()
+        for kind in load_preset(name).types
+        if kind.definition
+    }
 
 
 @functools.cache

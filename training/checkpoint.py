@@ -10,6 +10,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -22,10 +23,13 @@ def save_checkpoint(
     recipe: str,
     *,
     frozen: bool = True,
+    average: AveragedModel | None = None,
 ) -> None:
     """Writes weights, optimiser moments and the step; an older checkpoint is replaced whole.
 
-    ``frozen``: with the weights that are not trained.
+    Args:
+        frozen: With the weights that are not trained.
+        average: Written too, to go on from.
     """
     parameters = model.named_parameters(remove_duplicate=False)
     left_out = {n for n, p in parameters if not (frozen or p.requires_grad)}
@@ -37,13 +41,19 @@ def save_checkpoint(
     for name, parameter in model.named_parameters():
         for key, value in optimiser.state.get(parameter, {}).items():
             tensors[f"optimiser.{key}.{name}"] = torch.as_tensor(value).clone()
+    if average is not None:
+        tensors |= {f"average.{n}": t.detach().clone() for n, t in average.state_dict().items()}
     partial = folder / f"{CHECKPOINT}.partial"
     save_file(tensors, partial, {"step": str(step), "recipe": recipe})
     os.replace(partial, folder / CHECKPOINT)
 
 
 def load_checkpoint(
-    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer | None, recipe: str | None
+    folder: Path,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer | None,
+    recipe: str | None,
+    average: AveragedModel | None = None,
 ) -> int:
     """Restores what ``save_checkpoint`` wrote; the step to go on from, 0 without a checkpoint.
 
@@ -65,6 +75,10 @@ def load_checkpoint(
         trained = {n for n, p in model.named_parameters() if p.requires_grad}
         if unknown or trained & set(missing):
             raise ValueError(f"{path}: made for another model")
+        if average is not None:
+            average.load_state_dict(
+                {n: stored.get_tensor(f"average.{n}") for n in average.state_dict()}
+            )
         if optimiser is not None:
             for name, parameter in model.named_parameters():
                 moments = [

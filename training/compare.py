@@ -20,7 +20,7 @@ from training.corpus import TEACHER
 from training.dev import load_dev
 from training.recipe import unseen_datasets
 from uner_edge.calibration import RAW
-from uner_edge.engines import open_engine
+from uner_edge.engines import Engine, open_engine
 from uner_edge.labelled import LabelledText
 from uner_edge.model_files import load_manifest
 
@@ -39,10 +39,13 @@ class Comparison:
     seen: dict[str, float]
 
 
-def measure(folder: Path, unseen: Rows, seen: Rows) -> Comparison:
-    """The tagger in ``folder`` on dev rows by dataset."""
-    manifest = dataclasses.replace(load_manifest(str(folder.resolve())), calibration=RAW)
-    engine = open_engine(manifest)
+def open_raw(folder: Path) -> Engine:
+    """The tagger in ``folder``, its scores not calibrated."""
+    return open_engine(dataclasses.replace(load_manifest(str(folder.resolve())), calibration=RAW))
+
+
+def measure(engine: Engine, unseen: Rows, seen: Rows) -> Comparison:
+    """A tagger whose scores are not calibrated on dev rows by dataset."""
     of_unseen = {name: collect(rows, engine) for name, rows in unseen.items()}
     threshold, _ = best_threshold(list(of_unseen.values()), THRESHOLDS)
     of_seen = {name: collect(rows, engine) for name, rows in seen.items()}
@@ -72,7 +75,7 @@ def compare(folders: Sequence[Path], data: Path, texts: int, seen_texts: int) ->
     seen = load_dev(data, seen_datasets(folders[0]), seen_texts)
     first: Comparison | None = None
     for folder in folders:
-        found = measure(folder, unseen, seen)
+        found = measure(open_raw(folder), unseen, seen)
         means = [100 * float(np.mean([*scores.values()])) for scores in (found.unseen, found.seen)]
         print(f"{folder}: unseen {means[0]:.1f} at {found.threshold:.2f}, seen {means[1]:.1f}")
         if first is None:

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.augment import known_definitions
 from training.corpus import TEACHER, Corpus, load_corpus, type_counts
 from training.negatives import NegativeTypes, load_negatives
 from training.tune_recipe import ConversationRecipe, load_tune_recipe
 from uner_edge.labelled import LabelledText
 from uner_edge.prompt import answer, flatten, opening, question
-from uner_edge.types import load_preset, presets
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +127,6 @@ def segments(conversation: Conversation) -> list[str]:
     """A conversation's text in order, without the special tokens between its parts."""
     turns = [part for t in conversation.turns for part in (question(t.query), answer(t.answers))]
     return [opening(conversation.text, conversation.dataset), *turns]
-
-
-def known_definitions() -> dict[str, str]:
-    """Definitions of the types in the presets that come with the program."""
-    return {
-        kind.name: kind.definition
-        for name in presets()
-        for kind in load_preset(name).types
-        if kind.definition
-    }
 
 
 def statistics(corpus: Corpus, drawn: list[Conversation]) -> str:

@@ -7,12 +7,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from training.augment import augment
 from training.example import Example
 from training.negatives import NegativeTypes
 from training.recipe import AugmentRecipe, DataRecipe
 from training.tune_recipe import ConversationRecipe
-from uner_edge.labelled import LabelledText, read_labelled
+from uner_edge.labelled import LabelledSpan, LabelledText, read_labelled
 
 TEACHER = "teacher"
 
@@ -42,8 +44,21 @@ def load_corpus(data: Path, recipe: DataRecipe | ConversationRecipe) -> Corpus:
         for name in recipe.datasets
     }
     if recipe.teacher_share > 0:
-        datasets[TEACHER] = list(read_labelled(data / TEACHER / "train.jsonl.gz"))
+        rows = list(read_labelled(data / TEACHER / "train.jsonl.gz"))
+        if isinstance(recipe, DataRecipe) and recipe.teacher_types != "both":
+            rows = [one_type_each(row, recipe.teacher_types) for row in rows]
+        datasets[TEACHER] = rows
     return Corpus(datasets)
+
+
+def one_type_each(row: LabelledText, which: str) -> LabelledText:
+    """A teacher passage of which every mention keeps its "specific" (first) or "general" type."""
+    by_span: dict[tuple[int, int], LabelledSpan] = {}
+    for entity in row.entities:
+        span = (entity.start, entity.end)
+        if which == "general" or span not in by_span:
+            by_span[span] = entity
+    return msgspec.structs.replace(row, entities=tuple(by_span.values()))
 
 
 def type_counts(rows: list[LabelledText]) -> Counter[str]:
@@ -106,12 +121,16 @@ def _ask_open(
 ) -> Example:
     """Types of an openly annotated text: some it has, the listed absent ones, drawn negatives."""
     present = sorted({e.type for e in row.entities})
+    chosen = present
+    if recipe.frequent_chance < 1:
+        frequent, chance = negatives.frequent, recipe.frequent_chance
+        chosen = [kind for kind in present if kind not in frequent or rng.random() < chance]
     most = round(recipe.max_types * (1 - recipe.negative_share))
     if recipe.few_chance and rng.random() < recipe.few_chance:
         most = rng.randint(1, most)
-    asked = rng.sample(present, min(len(present), most))
+    asked = rng.sample(chosen, min(len(chosen), most))
     wanted = round(len(asked) * recipe.negative_share / (1 - recipe.negative_share))
-    absent = [kind for kind in row.absent if kind not in present]
+    absent = [kind for kind in row.absent if kind not in present and recipe.listed]
     hard = rng.sample(absent, min(len(absent), max(2, wanted // 2)))
     drawn = negatives.draw(present, max(1, wanted - len(hard)), rng)
     kept = set(asked)

@@ -54,7 +54,8 @@ def load_run(run: Path) -> tuple[Tagger, WordPieces, Recipe, int]:
     """The tagger in a run's folder, ready to be used, its recipe and how many steps it made."""
     recipe = run_recipe(run)
     folder = encoder_folder(recipe.encoder)
-    tagger = from_encoder(folder, dropout=0.0, layers=recipe.encoder.layers)
+    own = recipe.encoder
+    tagger = from_encoder(folder, 0.0, own.layers, own.word, own.apart)
     step = load_checkpoint(run, tagger, None, None)
     return tagger.eval(), load_word_pieces(folder), recipe, step
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import torch
 from safetensors.torch import load_file
@@ -17,16 +18,22 @@ from uner_edge.tagger_input import SHAPES
 class Tagger(nn.Module):
     """A BERT or MPNet encoder over passage and types packed side by side, and two small heads.
 
-    A word is its first sub-token's state, a type the mean over its segment; two MLPs take them
-    to ``score_dim`` for each of three roles (starts here, ends here, lies inside) and a scaled
-    dot product scores the pair. The uncased vocabulary hides capitals and digits, so an
-    embedding of each word's shape is added to its sub-tokens.
+    A word is its first sub-token's state (or the mean over all of them, as ``word`` says), a type
+    the mean over its segment; two MLPs take them to ``score_dim`` for each of three roles (starts
+    here, ends here, lies inside) and a scaled dot product scores the pair. The uncased vocabulary
+    hides capitals and digits, so an embedding of each word's shape is added to its sub-tokens.
     """
 
     def __init__(
-        self, config: BertConfig | MPNetConfig, head_dim: int = 512, score_dim: int = 128
+        self,
+        config: BertConfig | MPNetConfig,
+        word: Literal["first", "mean"] = "first",
+        apart: bool = False,
+        head_dim: int = 512,
+        score_dim: int = 128,
     ) -> None:
         super().__init__()
+        self.word, self.apart = word, apart
         kind = MPNetModel if isinstance(config, MPNetConfig) else BertModel
         self.encoder = kind(config, add_pooling_layer=False)
         self.shapes = nn.Embedding(len(SHAPES), config.hidden_size)
@@ -48,7 +55,7 @@ class Tagger(nn.Module):
     ) -> Tensor:
         """Logits, shape (batch, words, types, 3). Inputs as in ``tagger_input.TaggerBatch``."""
         embedded = self.encoder.embeddings.word_embeddings(input_ids) + self.shapes(shapes)
-        mask = _attention_mask(segments, embedded.dtype)
+        mask = _attention_mask(segments, embedded.dtype, self.apart)
         if isinstance(self.encoder, MPNetModel):
             states = mpnet_states(self.encoder, embedded, positions, mask)
         else:
@@ -58,8 +65,12 @@ class Tagger(nn.Module):
                 token_type_ids=(segments > 0).long(),
                 attention_mask=mask,
             ).last_hidden_state
-        index = word_starts.unsqueeze(-1).expand(-1, -1, states.shape[-1])
-        words = self._roles(self.word_head(states.gather(1, index)))
+        if self.word == "mean":
+            word_states = _word_means(states, segments, word_starts)
+        else:
+            index = word_starts.unsqueeze(-1).expand(-1, -1, states.shape[-1])
+            word_states = states.gather(1, index)
+        words = self._roles(self.word_head(word_states))
         members = (segments.unsqueeze(1) == type_numbers.view(1, -1, 1)).to(states.dtype)
         means = members @ states / members.sum(-1, keepdim=True).clamp(min=1)
         types = self._roles(self.type_head(means))
@@ -83,19 +94,48 @@ def _head(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(first, nn.GELU(), second)
 
 
-def _attention_mask(segments: Tensor, dtype: torch.dtype) -> Tensor:
-    """Additive mask (batch, 1, from, to): all see the passage and themselves; it sees all."""
+def _word_means(states: Tensor, segments: Tensor, word_starts: Tensor) -> Tensor:
+    """Mean state of every word's sub-tokens: (batch, words, dim).
+
+    A word reaches up to where the next one starts, the last one to the passage's final separator.
+    Absent words of shorter passages, which have 0 for a start, get the mean of nothing, 0.
+    """
+    at = torch.arange(segments.shape[1], device=segments.device)
+    size = (segments == 0).sum(1, keepdim=True)
+    is_word = word_starts > 0
+    starts = torch.where(is_word, word_starts, size - 1)
+    ends = torch.cat([starts[:, 1:], size - 1], dim=1)
+    inside = (at >= starts.unsqueeze(-1)) & (at < ends.unsqueeze(-1))
+    members = inside.to(states.dtype)
+    means: Tensor = members @ states / members.sum(-1, keepdim=True).clamp(min=1)
+    return means
+
+
+def _attention_mask(segments: Tensor, dtype: torch.dtype, apart: bool) -> Tensor:
+    """Additive mask (batch, 1, from, to): all see the passage and themselves; it sees all.
+
+    ``apart``: each sees only itself.
+    """
     source, target = segments.unsqueeze(2), segments.unsqueeze(1)
-    allowed = (target >= 0) & ((source == 0) | (target == 0) | (source == target))
+    allowed = source == target
+    if not apart:
+        allowed = allowed | (source == 0) | (target == 0)
+    allowed = allowed & (target >= 0)
     forbidden = torch.zeros_like(allowed, dtype=dtype).masked_fill(~allowed, -1e4)
     return forbidden.unsqueeze(1)
 
 
-def from_encoder(folder: Path, dropout: float, layers: int = 0) -> Tagger:
+def from_encoder(
+    folder: Path,
+    dropout: float,
+    layers: int = 0,
+    word: Literal["first", "mean"] = "first",
+    apart: bool = False,
+) -> Tagger:
     """A fresh tagger on the pretrained encoder in ``folder`` (config.json, model.safetensors).
 
     Args:
-        layers: How many of the encoder's first layers are kept; 0 is all.
+        layers, word, apart: As in ``training.recipe.EncoderRecipe``.
     """
     table = json.loads((folder / "config.json").read_text("utf-8"))
     kind = MPNetConfig if table.get("model_type") == "mpnet" else BertConfig
@@ -104,7 +144,7 @@ def from_encoder(folder: Path, dropout: float, layers: int = 0) -> Tagger:
     if layers > config.num_hidden_layers:
         raise ValueError(f"{folder}: has {config.num_hidden_layers} layers, not {layers}")
     config.num_hidden_layers = layers or config.num_hidden_layers
-    tagger = Tagger(config)
+    tagger = Tagger(config, word, apart)
     weights = {
         name: tensor
         for name, tensor in load_file(folder / "model.safetensors").items()

@@ -36,6 +36,8 @@ class NegativeTypes:
         self._cumulative = list(itertools.accumulate(counts.values()))
         self._vectors = vectors
         self._similar = similar
+        self.frequent = frozenset(name for name, _ in counts.most_common(len(counts) // 100))
+        """The most frequent hundredth."""
 
     def draw(self, present: Sequence[str], count: int, rng: random.Random) -> list[str]:
         """Up to ``count`` types, none of them close to one of ``present``."""

@@ -13,8 +13,8 @@ from typing import Any
 SHARES = frozenset(
     {
         *("teacher_share", "negative_share", "subset_chance", "few_chance", "warm_up", "dropout"),
-        *("dataset_chance", "definition_chance"),
-        *("synonym", "union", "case", "noise", "share"),
+        *("dataset_chance", "definition_chance", "frequent_chance"),
+        *("synonym", "definition", "union", "case", "noise", "share", "smoothing", "ema"),
     }
 )
 """Keys, of any recipe, whose values lie between 0 and 1."""
@@ -26,7 +26,7 @@ class RecipeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class EncoderRecipe:
-    """Where the pretrained encoder comes from."""
+    """Where the pretrained encoder comes from, and how it is used."""
 
     package: str
     """Python package that carries the weights."""
@@ -39,6 +39,10 @@ class EncoderRecipe:
     ``package`` and the piece's number (``_001``); ``folder`` is then a folder of the zip."""
     layers: int = 0
     """How many of the encoder's first layers are kept; 0 is all."""
+    word: typing.Literal["first", "mean"] = "first"
+    """A word is its first sub-token's state, or the mean over its sub-tokens."""
+    apart: bool = False
+    """Passage and types do not see one another, so that each can be encoded once and kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,13 @@ class DataRecipe:
     """Passages with more sub-tokens are never drawn."""
     few_chance: float = 0.0
     """Chance that only a random part of the types a teacher passage could be asked is asked."""
+    teacher_types: typing.Literal["both", "specific", "general"] = "both"
+    """The teacher gave most mentions a specific and a general type: which are learned."""
+    listed: bool = True
+    """Ask of a teacher passage the absent types that the teacher listed, hard negatives."""
+    frequent_chance: float = 1.0
+    """Chance that a type asked of a teacher passage is asked if it is among the most frequent
+    hundredth of the teacher's types, on which half of the annotation falls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,12 @@ class OptimiserRecipe:
     clip: float
     """Largest gradient norm."""
     dropout: float
+    ema: float = 0.0
+    """The result is the moving average of the weights that forgets so slowly (close to 1); 0: the
+    last weights are the result."""
+    smoothing: float = 0.0
+    """Targets lie so far from 0 and 1: annotation, open above all, is not certain (label smoothing,
+    Szegedy et al. 2016, arXiv:1512.00567, section 7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +107,8 @@ class AugmentRecipe:
 
     synonym: float = 0.0
     """Of each asked type: asked by another name."""
+    definition: float = 0.0
+    """Of each asked type that has one in the presets: asked by its definition."""
     union: float = 0.0
     """Of each example: two of its types asked as one."""
     case: float = 0.0
@@ -141,6 +160,8 @@ class Recipe:
     start: str = ""
     """What to start from instead of the bare encoder: another run, by the name of its folder, which
     lies beside this run's own, or a published tagger, by its model folder."""
+    start_sha256: str = ""
+    """Of the published tagger's weights."""
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -189,6 +210,12 @@ def read_record(record: type, table: dict[str, Any], where: str) -> Any:
             if not isinstance(value, dict):
                 raise RecipeError(f"{where}: '{name}' must be a table, not {value!r}")
             values[name] = read_record(typing.cast(type, kind), value, f"{where} [{name}]")
+        elif typing.get_origin(kind) is typing.Literal:
+            choices = typing.get_args(kind)
+            if value not in choices:
+                valid = ", ".join(map(repr, choices))
+                raise RecipeError(f"{where}: '{name}' must be one of {valid}, not {value!r}")
+            values[name] = value
         elif kind == tuple[str, ...]:
             if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
                 raise RecipeError(f"{where}: '{name}' must be a list of strings, not {value!r}")

@@ -35,7 +35,7 @@ def thaw(folder: Path) -> tuple[Tagger, WordPieces]:
         EncoderRecipe, {name: base[name] for name in base if name != "licence"}, str(folder)
     )
     source = encoder_folder(encoder)
-    tagger = from_encoder(source, dropout=0.0, layers=encoder.layers)
+    tagger = from_encoder(source, 0.0, encoder.layers, encoder.word, encoder.apart)
     load_weights(tagger, manifest.path(manifest.files[0].name))
     return tagger.eval(), load_word_pieces(source)
 

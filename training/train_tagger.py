@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.corpus import TEACHER, Corpus, draw_examples, load_corpus, type_counts
@@ -113,7 +114,8 @@ def train(recipe: Recipe, data: Path, out: Path, distilled: Path | None = None) 
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     folder = encoder_folder(recipe.encoder)
-    tagger = from_encoder(folder, recipe.optimiser.dropout, recipe.encoder.layers)
+    own = recipe.encoder
+    tagger = from_encoder(folder, recipe.optimiser.dropout, own.layers, own.word, own.apart)
     word_pieces = load_word_pieces(folder)
     corpus = load_corpus(data, recipe.data)
     if recipe.distil.share > 0:
@@ -129,9 +131,10 @@ def train(recipe: Recipe, data: Path, out: Path, distilled: Path | None = None) 
     dev = load_dev(data, dev_sets, recipe.dev.texts)
     optimiser = make_optimiser(tagger, recipe.optimiser)
     facts = json.dumps(dataclasses.asdict(recipe))
-    step = load_checkpoint(out, tagger, optimiser, facts)
+    average = moving_average(tagger, recipe.optimiser.ema)
+    step = load_checkpoint(out, tagger, optimiser, facts, average)
     if recipe.start and not step:
-        start_from(recipe.start, tagger, out)
+        start_from(recipe, tagger, out)
     tagger.train()
     began = shown = saved = time.monotonic()
     first, tokens, loss_sum, shown_step = step, 0, 0.0, step
@@ -143,6 +146,10 @@ def train(recipe: Recipe, data: Path, out: Path, distilled: Path | None = None) 
                 tagger, optimiser, batch, word_pieces, recipe.optimiser, step
             )
             step, tokens, loss_sum = step + 1, tokens + seen, loss_sum + loss
+            if average is not None:
+                average.update_parameters(tagger)
+                if step == recipe.optimiser.steps:
+                    tagger.load_state_dict(average.module.state_dict())
             now = time.monotonic()
             if step % 50 == 0:
                 rate = tokens / (now - shown)
@@ -163,20 +170,31 @@ def train(recipe: Recipe, data: Path, out: Path, distilled: Path | None = None) 
                 print(f"step {step} dev F1 {100 * mean:.2f} {json.dumps(by_set)}", flush=True)
                 shown = time.monotonic()
             if now - saved > CHECKPOINT_EVERY or step == recipe.optimiser.steps:
-                save_checkpoint(out, tagger, optimiser, step, facts)
+                save_checkpoint(out, tagger, optimiser, step, facts, average=average)
                 saved = time.monotonic()
 
 
-def start_from(start: str, tagger: Tagger, out: Path) -> None:
-    """Puts the weights of a published tagger, or of another run, into ``tagger``.
+def moving_average(tagger: Tagger, decay: float) -> AveragedModel | None:
+    """Of the weights, with so much of the old average kept at every step; None if nothing is."""
+    if not decay:
+        return None
+    update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    return AveragedModel(tagger, multi_avg_fn=update)
+
+
+def start_from(recipe: Recipe, tagger: Tagger, out: Path) -> None:
+    """Puts the weights of the published tagger, or of the run, that starts ``recipe`` into it.
 
     Raises:
-        RecipeError: There are none, or they are those of another encoder.
+        RecipeError: There are none, or others than the recipe means.
     """
+    start = recipe.start
     try:
         folder = start_folder(start, out)
         if (folder / MANIFEST).is_file():
             manifest = load_manifest(str(folder.resolve()))
+            if manifest.files[0].sha256 != recipe.start_sha256:
+                raise RecipeError(f"{start}: its weights are not those of start_sha256")
             load_weights(tagger, manifest.path(manifest.files[0].name))
         elif not load_checkpoint(folder, tagger, None, None):
             raise RecipeError(f"{start}: no run to start from; run its recipe first")
@@ -202,6 +220,7 @@ def training_step(
     asked = [[word_pieces.of_type(kind) for kind in example.types] for example in examples]
     arrays = collate(passages, asked, word_pieces)
     targets, weights = (torch.from_numpy(a) for a in span_targets(passages, examples))
+    targets = targets.clamp(recipe.smoothing, 1 - recipe.smoothing)
     for group in optimiser.param_groups:
         group["lr"] = group["top"] * learning_rate(step, recipe.steps, recipe.warm_up)
     feed = {name: torch.from_numpy(array) for name, array in arrays.feed().items()}

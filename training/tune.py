@@ -28,12 +28,12 @@ from peft.helpers import disable_input_dtype_casting
 from torch.utils.tensorboard import SummaryWriter
 
 from training.answering import surface_scores
+from training.augment import known_definitions
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.conversations import (
     Conversation,
     converse,
     draw_conversations,
-    known_definitions,
     spoken,
 )
 from training.corpus import TEACHER, Corpus, load_corpus, type_counts

@@ -15,6 +15,8 @@ from training import augment as module
 from training.augment import (
     augment,
     change_text,
+    define,
+    known_definitions,
     plural,
     rename,
     scan,
@@ -125,6 +127,14 @@ def test_the_rest_is_only_asked_where_every_type_is_asked() -> None:
     for seed in range(100):
         united = unite(with_rest, True, random.Random(seed))
         assert not set(united.types) - {"other term"} & set(module.REST)
+
+
+def test_a_definition_can_stand_for_the_name() -> None:
+    kind, definition = next(iter(known_definitions().items()))
+    example = Example("Lima", (kind, "no such type"), (LabelledSpan(0, 4, kind),))
+    defined = define(example, 1.0, random.Random(1))
+    assert defined.types == (definition, "no such type")
+    assert defined.entities == (LabelledSpan(0, 4, definition),)
 
 
 def test_where_two_names_mean_two_things_neither_is_changed() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from training import compare as module
-from training.compare import compare, differences, measure, seen_datasets
+from training.compare import compare, differences, measure, open_raw, seen_datasets
 from uner_edge.labelled import LabelledSpan, LabelledText
 from uner_edge.model_files import find_model
 
@@ -27,7 +27,7 @@ ROWS = [
 
 def test_what_is_easily_found_scores_high_and_what_is_not_there_low() -> None:
     wrong = [row("Ben Ito lives in Oslo.", ("lives", "person"), ("in", "city"))]
-    found = measure(SMALL, {"easy": ROWS}, {"easy": ROWS, "wrong": wrong})
+    found = measure(open_raw(SMALL), {"easy": ROWS}, {"easy": ROWS, "wrong": wrong})
     assert found.unseen["easy"] == found.seen["easy"] > 0.8
     assert found.seen["wrong"] == 0
     assert 0.1 <= found.threshold <= 0.9

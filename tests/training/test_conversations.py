@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from training.augment import known_definitions
 from training.conversations import (
     Conversation,
     converse,
     draw_conversations,
-    known_definitions,
     main,
     mentions,
     segments,

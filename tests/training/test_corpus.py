@@ -13,7 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.corpus import TEACHER, Corpus, draw_examples, load_corpus, type_counts
+from training.corpus import (
+    TEACHER,
+    Corpus,
+    draw_examples,
+    load_corpus,
+    one_type_each,
+    type_counts,
+)
 from training.negatives import NegativeTypes
 from training.recipe import DataRecipe, Recipe
 from uner_edge.errors import DataError
@@ -206,6 +213,37 @@ def test_a_type_that_is_there_is_never_a_negative(only_teacher: DataRecipe) -> N
     negatives = pool("a b c d e v")
     for example in draw_examples(alone(row), only_teacher, negatives, 300, random.Random(1)):
         assert set(example.types) & set("abcde") == {e.type for e in example.entities}
+
+
+def test_frequent_types_are_asked_less_often_and_never_as_negatives(
+    only_teacher: DataRecipe,
+) -> None:
+    row = labelled("q r s", *"abc", types=None)
+    counts = Counter({"a": 900} | {f"other {n}": 1 for n in range(199)})
+    negatives = NegativeTypes(counts, np.eye(200, dtype=np.float32), 0.5)
+    assert negatives.frequent == {"a", "other 0"}
+    recipe = replace(only_teacher, frequent_chance=0.2)
+    drawn = draw_examples(alone(row), recipe, negatives, 300, random.Random(1))
+    assert 30 < sum("a" in e.types for e in drawn) < 90
+    for example in drawn:
+        assert set(example.types) & set("abc") == {e.type for e in example.entities}
+
+
+def test_what_the_teacher_listed_as_absent_can_be_left_out(only_teacher: DataRecipe) -> None:
+    row = labelled("q r", *"ab", types=None, absent="v w x")
+    recipe = replace(only_teacher, listed=False)
+    for example in draw_examples(alone(row), recipe, pool("a b y z"), 50, random.Random(1)):
+        assert not set(example.types) & set("vwx")
+        assert set(example.types) & set("yz")
+
+
+def test_of_two_types_of_a_mention_one_can_be_chosen() -> None:
+    spans = [LabelledSpan(0, 1, "city"), LabelledSpan(0, 1, "place"), LabelledSpan(2, 3, "year")]
+    row = LabelledText("q r", tuple(spans))
+    for which, kinds in (("specific", ["city", "year"]), ("general", ["place", "year"])):
+        chosen = one_type_each(row, which)
+        assert [e.type for e in chosen.entities] == kinds
+        assert chosen.text == row.text
 
 
 def test_an_open_text_without_mentions_is_asked_negatives(only_teacher: DataRecipe) -> None:

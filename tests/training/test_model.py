@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from training.encoder import load_word_pieces
-from training.model import Tagger, _attention_mask, from_encoder
+from training.model import Tagger, _attention_mask, _word_means, from_encoder
 from uner_edge.tagger_input import TaggerBatch, WordPieces, collate, pack
 
 TEXT = "Dr. Anna Kovacs of Northwind flew to São Paulo on 3 May."
@@ -105,7 +105,7 @@ def test_a_type_asked_twice_scores_twice_the_same(tagger: Tagger, word_pieces: W
 
 def test_types_do_not_see_one_another() -> None:
     """By hand: two sub-tokens of passage, two of one type, one of another, one of padding."""
-    mask = _attention_mask(torch.tensor([[0, 0, 1, 1, 2, -1]]), torch.float32)
+    mask = _attention_mask(torch.tensor([[0, 0, 1, 1, 2, -1]]), torch.float32, apart=False)
     assert (mask[0, 0] == 0).int().tolist() == [
         [1, 1, 1, 1, 1, 0],
         [1, 1, 1, 1, 1, 0],
@@ -115,6 +115,27 @@ def test_types_do_not_see_one_another() -> None:
         [1, 1, 0, 0, 0, 0],
     ]
     assert set(mask.flatten().tolist()) == {0.0, -1e4}
+
+
+def test_apart_each_sees_only_itself() -> None:
+    mask = _attention_mask(torch.tensor([[0, 0, 1, 1, 2, -1]]), torch.float32, apart=True)
+    assert (mask[0, 0] == 0).int().tolist() == [
+        [1, 1, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0],
+        [0, 0, 1, 1, 0, 0],
+        [0, 0, 1, 1, 0, 0],
+        [0, 0, 0, 0, 1, 0],
+        [0, 0, 0, 0, 0, 0],
+    ]
+
+
+def test_a_word_is_the_mean_of_its_sub_tokens_if_that_is_asked() -> None:
+    """Two passages of [CLS] words [SEP], a type behind each; the second has one word less."""
+    states = torch.arange(16.0).view(2, 8, 1)
+    segments = torch.tensor([[0, 0, 0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 1, 1, -1, -1]])
+    starts = torch.tensor([[1, 2], [1, 0]])
+    means = _word_means(states, segments, starts)
+    assert means.squeeze(-1).tolist() == [[1.0, 3.0], [9.5, 0.0]]
 
 
 def test_a_type_depends_on_all_its_words(tagger: Tagger, word_pieces: WordPieces) -> None:

@@ -95,6 +95,11 @@ def test_a_missing_key_is_named(tmp_path: Path, recipe_text: str, line: str, mes
             " [data]: 'datasets' must be a list of strings, not ['news', 3]",
         ),
         (
+            "max_types = 6",
+            'max_types = 6\nteacher_types = "few"',
+            " [data]: 'teacher_types' must be one of 'both', 'specific', 'general', not 'few'",
+        ),
+        (
             "negative_share = 0.5",
             "negative_share = 1",
             " [data]: 'negative_share' must leave room for present types, below 1",

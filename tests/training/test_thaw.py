@@ -57,6 +57,15 @@ def test_weights_of_another_encoder_are_refused(tiny_tagger: Tagger) -> None:
 def test_a_run_that_starts_from_another_encoder_says_so(
     tiny_recipe: Recipe, tiny_data: Path, tmp_path: Path
 ) -> None:
-    recipe = replace(tiny_recipe, start=str(find_model(SMALL)))
+    digest = load_manifest(SMALL).files[0].sha256
+    recipe = replace(tiny_recipe, start=str(find_model(SMALL)), start_sha256=digest)
     with pytest.raises(RecipeError, match="made on another encoder"):
+        train(recipe, tiny_data, tmp_path / "run")
+
+
+def test_a_tagger_published_anew_is_no_start_for_an_old_recipe(
+    tiny_recipe: Recipe, tiny_data: Path, tmp_path: Path
+) -> None:
+    recipe = replace(tiny_recipe, start=str(find_model(SMALL)), start_sha256="0" * 64)
+    with pytest.raises(RecipeError, match="not those of start_sha256"):
         train(recipe, tiny_data, tmp_path / "run")

@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch.optim.swa_utils import AveragedModel
 
 from training.checkpoint import CHECKPOINT
 from training.corpus import TEACHER, Corpus, draw_examples
@@ -170,6 +171,28 @@ def test_word_embeddings_stay_what_they_were(tiny_run: Path, tiny_encoder: Path)
     assert before.keys() - changed == {"embeddings.word_embeddings.weight"}
 
 
+def test_smoothing_makes_certainty_a_loss(
+    tiny_corpus: Corpus,
+    tiny_recipe: Recipe,
+    unlike_types: NegativeTypes,
+    word_pieces: WordPieces,
+    tiny_tagger: Tagger,
+) -> None:
+    """Whoever has learned targets of 0 and 1 by heart pays for every one of them."""
+    torch.nn.init.zeros_(tiny_tagger.scale)
+    torch.nn.init.constant_(tiny_tagger.bias, -20.0)
+    (batch,) = itertools.islice(batches(tiny_corpus, tiny_recipe, unlike_types, word_pieces, 0), 1)
+    batch = [(packed, replace(example, entities=())) for packed, example in batch]
+    losses = []
+    for smoothing in (0.0, 0.05):
+        recipe = replace(
+            tiny_recipe.optimiser, smoothing=smoothing, encoder_rate=0.0, head_rate=0.0
+        )
+        optimiser = make_optimiser(tiny_tagger, recipe)
+        losses.append(training_step(tiny_tagger, optimiser, batch, word_pieces, recipe, 0)[0])
+    assert losses[0] < 1e-6 < 0.4 < losses[1]
+
+
 def test_a_finished_run_has_nothing_left_to_do(
     tiny_run: Path, tiny_recipe: Recipe, tiny_data: Path, tmp_path: Path
 ) -> None:
@@ -213,6 +236,35 @@ def test_an_interrupted_run_ends_where_a_straight_one_does(
     assert whole.keys() == joined.keys()
     assert all(torch.equal(whole[name], joined[name]) for name in whole)
     assert [row["step"] for row in metrics(tmp_path / "parts")] == [6]
+
+
+def test_an_average_of_weights_survives_an_interruption(
+    tiny_recipe: Recipe, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes out lies between the start and the last weights, however often it is begun."""
+    slow = replace(shorter(tiny_recipe, 4).optimiser, ema=0.9)
+    recipe = replace(tiny_recipe, optimiser=slow)
+    train(recipe, tiny_data, tmp_path / "straight")
+    train(shorter(tiny_recipe, 4), tiny_data, tmp_path / "last")
+    monkeypatch.setattr("training.train_tagger.CHECKPOINT_EVERY", 0.0)
+    update, calls = AveragedModel.update_parameters, itertools.count(1)
+
+    def update_until_interrupted(average: AveragedModel, model: torch.nn.Module) -> None:
+        if next(calls) == 3:
+            raise KeyboardInterrupt
+        update(average, model)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AveragedModel, "update_parameters", update_until_interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, tiny_data, tmp_path / "parts")
+    train(recipe, tiny_data, tmp_path / "parts")
+    whole, joined, last = (
+        load_file(tmp_path / name / CHECKPOINT) for name in ("straight", "parts", "last")
+    )
+    assert all(torch.equal(whole[name], joined[name]) for name in whole)
+    assert not torch.equal(whole["model.scale"], last["model.scale"])
+    assert torch.equal(whole["model.scale"], whole["average.module.scale"])
 
 
 def test_dev_scores_come_as_often_as_the_recipe_says(
