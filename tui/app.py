@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
-from textual.events import Resize
 from textual.message import Message
 from textual.widgets import Footer
 
@@ -27,14 +25,14 @@ from tui.colours import HIGH_CONTRAST, colours
 from tui.dialogs import ConfirmDialog, HelpScreen
 from tui.document_pane import DocumentPane
 from tui.document_view import DocumentView
-from tui.file_tree import READ, FileRow, FileTree
+from tui.file_tree import READ, FileTree
 from tui.library import Library
 from tui.memory import Memory, load_memory, save_memory
 from tui.rows import RowList
 from tui.session import Session
 from tui.status_line import StatusLine
-from uner_edge.document import Document
-from uner_edge.errors import ReadError, StoreError, UnerError
+from tui.workspace import Workspace
+from uner_edge.errors import StoreError, UnerError
 from uner_edge.model_files import load_manifest
 from uner_edge.settings import Settings
 from uner_edge.store_file import opened_store
@@ -42,9 +40,6 @@ from uner_edge.types import TypeSet
 
 if TYPE_CHECKING:
     from uner_edge.scan import Event, Plan
-
-NARROW = 90
-"""Columns below which the files stand above the document."""
 
 DRAW_EVERY = 0.3
 """Seconds between two renewals of the screen while a scan goes on."""
@@ -62,16 +57,11 @@ class UnerApp(App[int]):
         Binding("p", "pause", "pause the scan, or go on", show=False),
         Binding("c", "cancel_scan", "cancel the scan", show=False),
         Binding("space", "save_next", "reviewed"),
-        Binding("N", "next_file", "next file that is not reviewed", show=False),
         Binding("slash", "find", "find"),
         Binding("plus,equals_sign", "threshold(1)", "higher threshold", show=False),
         Binding("minus", "threshold(-1)", "lower threshold", show=False),
         Binding("x", "export", "export"),
         Binding("v", "preview", "redaction preview", show=False),
-        Binding("alt+right", "widen(3)", "wider files", show=False),
-        Binding("alt+left", "widen(-3)", "narrower files", show=False),
-        Binding("alt+down", "heighten(5)", "higher document", show=False),
-        Binding("alt+up", "heighten(-5)", "lower document", show=False),
         Binding("f1,question_mark", "help", "keys"),
         Binding("q", "leave", "quit"),
         Binding("ctrl+q", "leave", "quit", show=False),
@@ -95,14 +85,6 @@ class UnerApp(App[int]):
 
         error: str | None
 
-    @dataclass
-    class TextRead(Message):
-        """A document's text, or why there is none."""
-
-        path: str
-        document: Document | None
-        error: str | None
-
     def __init__(
         self,
         paths: Sequence[str],
@@ -122,9 +104,7 @@ class UnerApp(App[int]):
 
     def compose(self) -> ComposeResult:
         """Files, document, entities, a line of state."""
-        with Horizontal(id="main"):
-            yield FileTree(id="files")
-            yield DocumentPane(self.library, id="pane")
+        yield Workspace(self.library, self.memory, id="main")
         yield StatusLine(id="status")
         yield Footer(compact=True, show_command_palette=False)
 
@@ -134,14 +114,19 @@ class UnerApp(App[int]):
         return self.session.library
 
     @property
+    def workspace(self) -> Workspace:
+        """Files, document, entities."""
+        return self.screen_stack[0].query_one(Workspace)
+
+    @property
     def files(self) -> FileTree:
         """The files."""
-        return self.screen_stack[0].query_one(FileTree)
+        return self.workspace.files
 
     @property
     def pane(self) -> DocumentPane:
         """The document and its entities."""
-        return self.screen_stack[0].query_one(DocumentPane)
+        return self.workspace.pane
 
     @property
     def status(self) -> StatusLine:
@@ -160,7 +145,7 @@ class UnerApp(App[int]):
                 asyncio.get_running_loop().add_signal_handler(number, self.action_leave)
         self.theme_changed_signal.subscribe(self, lambda _: self.pane.renew())
         self.pane.entities.sort = self.memory.sort
-        self._lay_out()
+        self.workspace.lay_out()
         self.files.focus()
         self.call_after_refresh(self._begin)
 
@@ -179,34 +164,11 @@ class UnerApp(App[int]):
             self.notify(self.warning, severity="warning", timeout=15)
         self._say()
 
-    def on_resize(self, event: Resize) -> None:
-        """Side by side, or one above the other."""
-        self.screen_stack[0].set_class(event.size.width < NARROW, "narrow")
-        self._lay_out()
-
     def on_unmount(self) -> None:
         """Remembers the look and lets the store go."""
         self.memory.theme = self.theme
         save_memory(self.memory)
         self.session.close()
-
-    # Layout
-
-    def _lay_out(self) -> None:
-        narrow = self.screen_stack[0].has_class("narrow")
-        self.files.styles.width = "100%" if narrow else f"{self.memory.files_width}%"
-        self.pane.view.styles.height = f"{self.memory.document_height}fr"
-        self.pane.entities.styles.height = f"{100 - self.memory.document_height}fr"
-
-    def action_widen(self, by: int) -> None:
-        """More or less room for the files."""
-        self.memory.files_width = min(60, max(15, self.memory.files_width + by))
-        self._lay_out()
-
-    def action_heighten(self, by: int) -> None:
-        """More or less room for the document."""
-        self.memory.document_height = min(85, max(20, self.memory.document_height + by))
-        self._lay_out()
 
     # Files
 
@@ -221,54 +183,10 @@ class UnerApp(App[int]):
             return
         self.session.found = message.paths
         self._renew_files()
-        if self.pane.expected is None:
-            self.files.select_first()
-            self._open_chosen()
+        self.workspace.open_first()
 
     def _renew_files(self) -> None:
-        waiting = {file.path for file in self.files.files if file.state == "queued"}
-        rows = self.library.files(self.session.found)
-        for row in rows:
-            if row.state == "new" and row.path in waiting and self.scanning:
-                row.state = "queued"
-        self.files.fill(rows)
-
-    def on_row_list_chosen(self, message: RowList.Chosen) -> None:
-        """Enter on a file opens it and goes to its entities."""
-        self._open_chosen()
-        self.pane.entities.focus()
-
-    def on_row_list_moved(self, message: RowList.Moved) -> None:
-        """The document follows the cursor."""
-        self._open_chosen()
-
-    def _open_chosen(self) -> None:
-        file = self.files.chosen
-        expected = self.pane.expected
-        if file is not None and (expected is None or expected.path != file.path):
-            self._open(file)
-
-    def _open(self, file: FileRow) -> None:
-        if file.sha256 is None and file.state in READ:
-            # Searched since the tree was drawn.
-            file.sha256 = self.library.content_of(file.path)
-        self.pane.expect(file)
-        self.read_text(file.path, file.sha256)
-
-    @work(thread=True, group="text", exclusive=True)
-    def read_text(self, path: str, sha256: str | None) -> None:
-        """Reads a document without holding up the screen."""
-        try:
-            self.post_message(self.TextRead(path, self.library.text_of(path, sha256), None))
-        except ReadError as error:
-            self.post_message(self.TextRead(path, None, str(error)))
-
-    def on_uner_app_text_read(self, message: TextRead) -> None:
-        """Shows a document with its entities, unless another one is wanted by now."""
-        if not self.screen_stack:  # the program is ending
-            return
-        if self.pane.expected is not None and self.pane.expected.path == message.path:
-            self.pane.show(message.document, message.error)
+        self.workspace.fill(self.session.found, queue=self.scanning)
 
     def on_document_pane_changed(self) -> None:
         """Filters and decisions show in the line at the bottom."""
@@ -408,7 +326,8 @@ class UnerApp(App[int]):
             if row.state == "reused":
                 row.state = "done"
         if event.state and self.pane.expected and event.path == self.pane.expected.path:
-            self._show_searched(event.path)
+            self._renew_files()
+            self.workspace.show_searched(event.path)
         if time.monotonic() - self._last_drawn > DRAW_EVERY:
             self._last_drawn = time.monotonic()
             self.files.count_up()
@@ -428,18 +347,6 @@ class UnerApp(App[int]):
                 row.state, row.entities = "queued", 0
         self.files.count_up()
 
-    def _show_searched(self, path: str) -> None:
-        """The document on the screen has been searched: with its entities, from the store."""
-        self._renew_files()
-        file = self.files.at(path)
-        if file is not None:
-            shown = self.pane.document
-            if shown and shown.sha256 == file.sha256 and shown.path == file.path:
-                self.pane.file = self.pane.expected = file
-                self.pane.renew()
-            else:
-                self._open(file)
-
     def on_uner_app_ended(self, message: Ended) -> None:
         """Says how a scan ended; asks what was to be asked next."""
         if not self.screen_stack:  # the program is ending
@@ -447,10 +354,8 @@ class UnerApp(App[int]):
         self.scanning = False
         self._renew_files()
         if self.pane.expected is not None:
-            self._show_searched(self.pane.expected.path)
-        if self.pane.expected is None:
-            self.files.select_first()
-            self._open_chosen()
+            self.workspace.show_searched(self.pane.expected.path)
+        self.workspace.open_first()
         if message.error is not None:
             self._refuse(message.error)
         self._say()
@@ -503,19 +408,7 @@ class UnerApp(App[int]):
             self.notify("not marked as reviewed any more")
             self._say()
         else:
-            self.action_next_file()
-
-    def action_next_file(self) -> None:
-        """The next document that is not reviewed."""
-        files = self.files.files
-        shown = self.pane.file.path if self.pane.file else ""
-        here = next((i for i, file in enumerate(files) if file.path == shown), -1)
-        for file in (*files[here + 1 :], *files[: here + 1]):
-            if file.state == "done":
-                self.files.select(file)
-                self._open_chosen()
-                return
-        self.notify("all that is read is reviewed; x exports it")
+            self.workspace.action_next_file()
 
     @work
     async def action_export(self) -> None:
@@ -571,7 +464,8 @@ class UnerApp(App[int]):
         self.push_screen(
             HelpScreen(
                 [
-                    ("Everywhere", [*self.BINDINGS, Binding("tab", "", "files, document, entities"),
+                    ("Everywhere", [*self.BINDINGS, *Workspace.BINDINGS,
+                                    Binding("tab", "", "files, document, entities"),
                                     Binding("ctrl+p", "", "all commands, themes")]),
                     ("Document and entities", DocumentPane.BINDINGS),
                     ("Document", DocumentView.BINDINGS),
