@@ -70,6 +70,16 @@ class Parity:
         }
 
 
+def passages(word_pieces: WordPieces) -> list[TaggerBatch]:
+    """Every passage of PASSAGES, asked its types, as a batch of its own."""
+    return [
+        collate(
+            [pack(text, word_pieces)], [[word_pieces.of_type(kind) for kind in kinds]], word_pieces
+        )
+        for text, kinds in PASSAGES
+    ]
+
+
 def compare(reference: Scorer, other: Scorer, word_pieces: WordPieces) -> Parity:
     """Both models on every passage of PASSAGES, one at a time and all together."""
     differences, spans, same = [], 0, 0

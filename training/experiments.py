@@ -94,7 +94,7 @@ def run_all(
 def main() -> None:
     """Parses the command line and runs."""
     parser = argparse.ArgumentParser(prog="python -m training.experiments", description=__doc__)
-    parser.add_argument("names", nargs="*", help="experiments to run (default: all)")
+    parser.add_argument("names", nargs="*", help="experiments to run, in this order (default: all)")
     parser.add_argument("--data", type=Path, required=True, help="folder with ner/ and teacher/")
     parser.add_argument("--out", type=Path, required=True, help="runs and results go here")
     parser.add_argument("--distilled", type=Path, help="what training.distil wrote")
@@ -104,7 +104,7 @@ def main() -> None:
         recipes = experiments(EXPERIMENTS)
         if unknown := set(arguments.names) - recipes.keys():
             raise RecipeError(f"no such experiment: {', '.join(sorted(unknown))}")
-        chosen = {n: r for n, r in recipes.items() if n in (arguments.names or recipes)}
+        chosen = {name: recipes[name] for name in arguments.names or recipes}
         run_all(chosen, arguments.data, arguments.out, arguments.distilled, arguments.texts)
     except (RecipeError, UnerError) as error:
         raise SystemExit(f"error: {error}") from error

@@ -20,6 +20,8 @@ from uner_edge.model_files import load_manifest
 from uner_edge.tagger_input import WordPieces
 
 QUANTISED = "_quantized"
+DAMPED = "_damped_by"
+"""As ``export.smoothing`` names them."""
 
 
 def thaw(folder: Path) -> tuple[Tagger, WordPieces]:
@@ -67,6 +69,8 @@ def read_weights(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
         short = name.removesuffix(QUANTISED)
         scale, zero = stored[f"{short}_scale"], stored[f"{short}_zero_point"]
         array = (stored[name].astype(np.float32) - zero.astype(np.float32)) * scale
+        if short + DAMPED in stored:
+            array = array * stored[short + DAMPED][:, None]
         layer = layer_of(model, name)
         weights[f"{layer}.weight" if layer else short] = array.T.copy() if layer else array
     return weights

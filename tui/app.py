@@ -188,6 +188,15 @@ class UnerApp(App[int]):
     def _renew_files(self) -> None:
         self.workspace.fill(self.session.found, queue=self.scanning)
 
+    def on_workspace_text_read(self) -> None:
+        """Another document shows in the line at the bottom; it is not ``Changed`` that says so.
+
+        A message is never passed up to the widget in whose handler it was made, so what the
+        workspace does to the pane ends there.
+        """
+        if self.screen_stack:
+            self._say()
+
     def on_document_pane_changed(self) -> None:
         """Filters and decisions show in the line at the bottom."""
         if not self.screen_stack:  # the program is ending

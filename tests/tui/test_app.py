@@ -122,6 +122,7 @@ def test_reviewed_files_are_left_and_exported_as_data(
         await pilot.press("enter", "home", "r", "space")
         await until(pilot, lambda: app.pane.view.text == TEXTS["b.txt"])
         assert app.files.files[0].state == "reviewed"
+        await until(pilot, lambda: "1 of 3 reviewed" in str(app.status.content))
         await pilot.press("tab", "home")
         await until(pilot, lambda: app.pane.view.text == TEXTS["a.txt"])
         await pilot.press("space")

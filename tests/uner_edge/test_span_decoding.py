@@ -28,17 +28,20 @@ logits = arrays.arrays(
 def every_span(
     scores: NDArray[np.float32], threshold: float, calibration: Calibration
 ) -> dict[tuple[int, int, int], float]:
-    """The definition, word for word: all spans of all types, scored by their three parts."""
+    """The definition, word for word: all spans of all types, scored by start, end and inside."""
     words, types, _ = scores.shape
     found = {}
     for kind in range(types):
         for first in range(words):
             for last in range(first, words):
-                least = min(float(scores[k, kind, INSIDE]) for k in range(first, last + 1))
-                parts = [float(scores[first, kind, STARTS]), float(scores[last, kind, ENDS]), least]
-                logit = sum(parts) / 3
+                inside = [float(scores[k, kind, INSIDE]) for k in range(first, last + 1)]
+                start, end = float(scores[first, kind, STARTS]), float(scores[last, kind, ENDS])
+                uneven = sum(inside) / len(inside) - min(inside)
+                logit = (start + end) / 2 - uneven / 2
                 odds = logit / calibration.temperature + calibration.offset
-                if min(parts) >= FLOOR and odds >= math.log(threshold / (1 - threshold)):
+                if min(start, end, *inside) >= FLOOR and odds >= math.log(
+                    threshold / (1 - threshold)
+                ):
                     found[first, last, kind] = 1 / (1 + math.exp(-odds))
     return found
 
@@ -62,11 +65,24 @@ def test_a_higher_threshold_only_drops_spans(scores: NDArray[np.float32]) -> Non
 
 
 def test_a_worked_example() -> None:
-    """Three words, one type; the first two are a span of start 3, end 1, least inside 2: mean 2."""
-    scores = np.array([[[3, -9, 2]], [[-9, 1, 4]], [[-9, 5, -9]]], np.float32)
+    """Three words, one type; the first two are a span of start 5, end 1, insides 2 and 6.
+
+    Mean of start and end 3; the insides are 4 on the whole and 2 at least: 3 - 1 = 2.
+    """
+    scores = np.array([[[5, -9, 2]], [[-9, 1, 6]], [[-9, 5, -9]]], np.float32)
     ((first, last, kind, score),) = decode_spans(scores, 0.5, RAW)
     assert (first, last, kind) == (0, 1, 0)
     assert score == pytest.approx(1 / (1 + math.e**-2))
+
+
+def test_what_falls_into_two_parts_is_less_than_its_parts() -> None:
+    """Two words each, and a word between them that is hardly inside."""
+    scores = np.full((5, 1, 3), -9, np.float32)
+    scores[[0, 3], 0, STARTS] = scores[[1, 4], 0, ENDS] = 3
+    scores[:, 0, INSIDE] = [4, 4, -3, 4, 4]
+    found = {span[:2]: span[3] for span in decode_spans(scores, 0.1, RAW)}
+    assert found.keys() == {(0, 1), (3, 4), (0, 4)}
+    assert found[0, 4] < 0.6 < 0.9 < min(found[0, 1], found[3, 4])
 
 
 def test_a_doubtful_word_may_be_outvoted_but_not_one_ruled_out() -> None:
