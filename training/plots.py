@@ -82,7 +82,7 @@ def draw_curves(source: Path, target: Path) -> None:
     axes = figure.subplots()
     for label, points in runs.items():
         axes.plot(*zip(*points, strict=True), marker="o", label=label)
-    axes.set(xlabel="hours on a CPU, one or two cores", ylabel="F1 on unseen datasets, raw threshold 0.5")
+    axes.set(xlabel="hours on 1 or 2 CPU cores", ylabel="F1 on unseen datasets, raw threshold 0.5")
     axes.grid(alpha=0.3)
     axes.legend()
     _save(figure, target)

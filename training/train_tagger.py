@@ -193,8 +193,9 @@ def start_from(recipe: Recipe, tagger: Tagger, out: Path) -> None:
         folder = start_folder(start, out)
         if (folder / MANIFEST).is_file():
             manifest = load_manifest(str(folder.resolve()))
-            if manifest.files[0].sha256 != recipe.start_sha256:
-                raise RecipeError(f"{start}: its weights are not those of start_sha256")
+            found = manifest.files[0].sha256
+            if found != recipe.start_sha256:
+                raise RecipeError(f"{start}: its weights have sha256 {found}, not start_sha256")
             load_weights(tagger, manifest.path(manifest.files[0].name))
         elif not load_checkpoint(folder, tagger, None, None):
             raise RecipeError(f"{start}: no run to start from; run its recipe first")
