@@ -7,14 +7,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
 from training.augment import augment
 from training.example import Example
 from training.negatives import NegativeTypes
 from training.recipe import AugmentRecipe, DataRecipe
 from training.tune_recipe import ConversationRecipe
-from uner_edge.labelled import LabelledSpan, LabelledText, read_labelled
+from uner_edge.labelled import LabelledText, read_labelled
 
 TEACHER = "teacher"
 
@@ -44,21 +42,20 @@ def load_corpus(data: Path, recipe: DataRecipe | ConversationRecipe) -> Corpus:
         for name in recipe.datasets
     }
     if recipe.teacher_share > 0:
-        rows = list(read_labelled(data / TEACHER / "train.jsonl.gz"))
-        if isinstance(recipe, DataRecipe) and recipe.teacher_types != "both":
-            rows = [one_type_each(row, recipe.teacher_types) for row in rows]
-        datasets[TEACHER] = rows
+        datasets[TEACHER] = list(read_labelled(data / TEACHER / "train.jsonl.gz"))
     return Corpus(datasets)
 
 
-def one_type_each(row: LabelledText, which: str) -> LabelledText:
-    """A teacher passage of which every mention keeps its "specific" (first) or "general" type."""
-    by_span: dict[tuple[int, int], LabelledSpan] = {}
+def types_of(row: LabelledText, which: str) -> set[str]:
+    """The types of a teacher passage that are the "specific" (first) or "general" one of a mention.
+
+    Both, if so asked, or where a mention has but one.
+    """
+    by_span: dict[tuple[int, int], list[str]] = {}
     for entity in row.entities:
-        span = (entity.start, entity.end)
-        if which == "general" or span not in by_span:
-            by_span[span] = entity
-    return msgspec.structs.replace(row, entities=tuple(by_span.values()))
+        by_span.setdefault((entity.start, entity.end), []).append(entity.type)
+    parts = {"specific": slice(1), "general": slice(-1, None), "both": slice(None)}
+    return {kind for kinds in by_span.values() for kind in kinds[parts[which]]}
 
 
 def type_counts(rows: list[LabelledText]) -> Counter[str]:
@@ -121,10 +118,11 @@ def _ask_open(
 ) -> Example:
     """Types of an openly annotated text: some it has, the listed absent ones, drawn negatives."""
     present = sorted({e.type for e in row.entities})
-    chosen = present
+    # What is not learned here is there all the same: never a negative.
+    chosen = sorted(types_of(row, recipe.teacher_types))
     if recipe.frequent_chance < 1:
         frequent, chance = negatives.frequent, recipe.frequent_chance
-        chosen = [kind for kind in present if kind not in frequent or rng.random() < chance]
+        chosen = [kind for kind in chosen if kind not in frequent or rng.random() < chance]
     most = round(recipe.max_types * (1 - recipe.negative_share))
     if recipe.few_chance and rng.random() < recipe.few_chance:
         most = rng.randint(1, most)

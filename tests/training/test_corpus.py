@@ -18,8 +18,8 @@ from training.corpus import (
     Corpus,
     draw_examples,
     load_corpus,
-    one_type_each,
     type_counts,
+    types_of,
 )
 from training.negatives import NegativeTypes
 from training.recipe import DataRecipe, Recipe
@@ -237,13 +237,19 @@ def test_what_the_teacher_listed_as_absent_can_be_left_out(only_teacher: DataRec
         assert set(example.types) & set("yz")
 
 
-def test_of_two_types_of_a_mention_one_can_be_chosen() -> None:
+def test_of_two_types_of_a_mention_one_can_be_chosen(only_teacher: DataRecipe) -> None:
+    """The other is there all the same, so it is no negative."""
     spans = [LabelledSpan(0, 1, "city"), LabelledSpan(0, 1, "place"), LabelledSpan(2, 3, "year")]
     row = LabelledText("q r", tuple(spans))
-    for which, kinds in (("specific", ["city", "year"]), ("general", ["place", "year"])):
-        chosen = one_type_each(row, which)
-        assert [e.type for e in chosen.entities] == kinds
-        assert chosen.text == row.text
+    assert types_of(row, "both") == {"city", "place", "year"}
+    for which, kinds in (("specific", {"city", "year"}), ("general", {"place", "year"})):
+        assert types_of(row, which) == kinds
+        recipe = replace(only_teacher, teacher_types=which)
+        for example in draw_examples(
+            alone(row), recipe, pool("city place year z"), 50, random.Random(1)
+        ):
+            assert kinds <= set(example.types) <= kinds | {"z"}
+            assert {e.type for e in example.entities} == kinds
 
 
 def test_an_open_text_without_mentions_is_asked_negatives(only_teacher: DataRecipe) -> None:
