@@ -20,6 +20,7 @@ from uner_edge.calibration import RAW
 from uner_edge.engines import EngineOptions
 from uner_edge.engines.tagger import open_tagger
 from uner_edge.model_files import load_manifest
+from uner_edge.span_decoding import decode_spans
 from uner_edge.tagger_input import WordPieces, pack
 from uner_edge.types import TypeSet
 
@@ -73,13 +74,14 @@ def test_what_is_kept_is_what_the_larger_tagger_says(
         spans = pack(example.text, word_pieces).spans
         assert example.soft.shape == (len(spans), len(example.types), 3)
         (found,) = engine.find([example.text], TypeSet.of(example.types), 0.3)
+        kept = {
+            (spans[first][0], spans[last][1], example.types[kind]): score
+            for first, last, kind, score in decode_spans(example.soft.astype(np.float32), 0.25, RAW)
+        }
         for entity in found:
-            column = example.types.index(entity.type)
-            first = next(i for i, span in enumerate(spans) if span[0] == entity.start)
-            last = next(i for i, span in enumerate(spans) if span[1] == entity.end)
-            soft = example.soft[:, column].astype(float)
-            logit = (soft[first, 0] + soft[last, 1] + soft[first : last + 1, 2].min()) / 3
-            assert 1 / (1 + np.exp(-logit)) == pytest.approx(entity.score, abs=2e-3)
+            assert kept[entity.start, entity.end, entity.type] == pytest.approx(
+                entity.score, abs=2e-3
+            )
 
 
 def test_another_model_than_the_recipe_names_is_refused(

@@ -43,7 +43,9 @@ def states(folder: Path, ids: Tensor, positions: Tensor, segments: Tensor) -> Te
     encoder = from_encoder(folder, dropout=0.0).eval().encoder
     embedded = encoder.embeddings.word_embeddings(ids)
     with torch.no_grad():
-        return mpnet_states(encoder, embedded, positions, _attention_mask(segments, embedded.dtype))
+        return mpnet_states(
+            encoder, embedded, positions, _attention_mask(segments, embedded.dtype, apart=False)
+        )
 
 
 def test_one_segment_gives_what_transformers_gives(folder: Path) -> None:
