@@ -218,7 +218,7 @@ def _passages(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int
     inside = sorted(spans)
     start = reach = at = 0
     best: int | None = None
-    for border in (m.end() for m in _BORDER.finditer(text)):
+    for border in (*(m.end() for m in _BORDER.finditer(text)), len(text)):
         while at < len(inside) and inside[at][0] < border:
             reach = max(reach, inside[at][1])
             at += 1

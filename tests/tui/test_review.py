@@ -158,6 +158,12 @@ def test_exported_passages_hold_every_span_and_all_of_the_text(
     json.dumps(rows)
 
 
+def test_what_follows_the_last_border_is_no_part_of_a_long_passage() -> None:
+    first, last = "x" * PASSAGE + ".", "y" * PASSAGE
+    rows = list(labelled_rows("a", f"{first} {last}", [], ["name"]))
+    assert [row["text"].strip() for row in rows] == [first, last]
+
+
 def test_every_format_is_written(library: tuple[Path, Path], tmp_path: Path) -> None:
     async def flow(app: UnerApp, pilot: Pilot[int]) -> None:
         for name, format in FORMATS.items():
