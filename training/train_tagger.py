@@ -105,8 +105,18 @@ def make_optimiser(tagger: Tagger, recipe: OptimiserRecipe) -> torch.optim.Optim
     return torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True)
 
 
-def train(recipe: Recipe, data: Path, out: Path, distilled: Path | None = None) -> None:
+def train(
+    recipe: Recipe,
+    data: Path,
+    out: Path,
+    distilled: Path | None = None,
+    checkpoint_every: float = CHECKPOINT_EVERY,
+) -> None:
     """Runs or resumes ``recipe``; writes checkpoint and metrics.jsonl to ``out``.
+
+    Args:
+        distilled: What ``training.distil`` wrote, for a recipe that learns from it.
+        checkpoint_every: Seconds.
 
     Raises:
         RecipeError: What the recipe starts or learns from is not there.
@@ -169,7 +179,7 @@ def train(recipe: Recipe, data: Path, out: Path, distilled: Path | None = None) 
                 _note(metrics, {"step": step, "dev_f1": mean, "dev": by_set})
                 print(f"step {step} dev F1 {100 * mean:.2f} {json.dumps(by_set)}", flush=True)
                 shown = time.monotonic()
-            if now - saved > CHECKPOINT_EVERY or step == recipe.optimiser.steps:
+            if now - saved > checkpoint_every or step == recipe.optimiser.steps:
                 save_checkpoint(out, tagger, optimiser, step, facts, average=average)
                 saved = time.monotonic()
 

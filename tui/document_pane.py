@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
-import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from textual import work
-from textual.app import ComposeResult, SuspendNotSupported
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.markup import escape
@@ -21,6 +19,7 @@ from textual.message import Message
 from tui.colours import colours
 from tui.dialogs import AskDialog, ChoiceDialog
 from tui.document_view import DocumentView
+from tui.editor import open_in_editor
 from tui.entity_list import SORTS, EntityList
 from tui.file_tree import FileRow
 from tui.filter_line import FilterLine
@@ -387,21 +386,11 @@ class DocumentPane(Vertical):
         if self.file is None or not Path(self.file.path).is_file():
             self.notify("only files themselves can be opened", severity="warning")
             return
-        named = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
-        try:
-            editor = shlex.split(named) or ["vi"]
-        except ValueError as error:
-            self.notify(f"$EDITOR: {error}: {named}", severity="error", markup=False)
-            return
         entity = self.entities.chosen
         line = self.view.text.count("\n", 0, entity.start) + 1 if entity else 1
-        try:
-            with self.app.suspend():
-                subprocess.run([*editor, f"+{line}", self.file.path], check=False)
-        except SuspendNotSupported:
-            self.notify("a browser has no $EDITOR; use a terminal", severity="warning")
-        except OSError as error:
-            self.notify(f"{editor[0]}: {error.strerror}; set $EDITOR", severity="error")
+        problem = open_in_editor(self.app, self.file.path, line)
+        if problem is not None:
+            self.notify(problem, severity="error", markup=False)
 
 
 def _only_marks(verdicts: Iterable[object]) -> bool:

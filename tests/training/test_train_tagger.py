@@ -225,10 +225,9 @@ def test_an_interrupted_run_ends_where_a_straight_one_does(
         return clip(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("training.train_tagger.CHECKPOINT_EVERY", 0.0)
         patch.setattr(torch.nn.utils, "clip_grad_norm_", clip_until_interrupted)
         with pytest.raises(KeyboardInterrupt):
-            train(recipe, tiny_data, tmp_path / "parts")
+            train(recipe, tiny_data, tmp_path / "parts", checkpoint_every=0.0)
     with safe_open(tmp_path / "parts" / CHECKPOINT, "pt") as stored:
         assert stored.metadata()["step"] == "4"
     train(recipe, tiny_data, tmp_path / "parts")
@@ -246,7 +245,6 @@ def test_an_average_of_weights_survives_an_interruption(
     recipe = replace(tiny_recipe, optimiser=slow)
     train(recipe, tiny_data, tmp_path / "straight")
     train(shorter(tiny_recipe, 4), tiny_data, tmp_path / "last")
-    monkeypatch.setattr("training.train_tagger.CHECKPOINT_EVERY", 0.0)
     update, calls = AveragedModel.update_parameters, itertools.count(1)
 
     def update_until_interrupted(average: AveragedModel, model: torch.nn.Module) -> None:
@@ -257,7 +255,7 @@ def test_an_average_of_weights_survives_an_interruption(
     with monkeypatch.context() as patch:
         patch.setattr(AveragedModel, "update_parameters", update_until_interrupted)
         with pytest.raises(KeyboardInterrupt):
-            train(recipe, tiny_data, tmp_path / "parts")
+            train(recipe, tiny_data, tmp_path / "parts", checkpoint_every=0.0)
     train(recipe, tiny_data, tmp_path / "parts")
     whole, joined, last = (
         load_file(tmp_path / name / CHECKPOINT) for name in ("straight", "parts", "last")
