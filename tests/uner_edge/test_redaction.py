@@ -68,6 +68,12 @@ def test_case_matters_for_short_texts_only_and_blanks_never() -> None:
     )
 
 
+def test_what_replacing_cuts_off_a_word_is_replaced_too() -> None:
+    replacements = replacing("mask", Zoë="person", Maria="person")
+    replacements.add("person", "Łuk", inside=True)
+    assert replacements.apply("ZoëŁuk, ŁukMaria, Mariana") == f"{MASK * 2}, {MASK * 2}, Mariana"
+
+
 def test_a_text_inside_words_is_replaced_there() -> None:
     replacements = Replacements("label")
     replacements.add("person", "李明", inside=True)

@@ -75,7 +75,20 @@ class Replacements:
         return f"{label}-{self.numbers[label]}"
 
     def find(self, text: str) -> Iterator[tuple[int, int, str]]:
-        """(start, end, what stands for it) of everything to be replaced, in order, disjoint."""
+        """(start, end, what stands for it) of everything to be replaced, in order, disjoint.
+
+        What replacing cuts off a word is a word from then on, so it is looked through by itself.
+        """
+        at = 0
+        for start, end, stand_in in [*self._find_once(text), (len(text), len(text), "")]:
+            if cuts_a_word(text, at, start):
+                for first, last, rest in self.find(text[at:start]):
+                    yield at + first, at + last, rest
+            if end > start:
+                yield start, end, stand_in
+            at = end
+
+    def _find_once(self, text: str) -> Iterator[tuple[int, int, str]]:
         tokens = [(m.start(), m.end(), m[0]) for m in _TOKEN.finditer(text)]
         folded = [_folded(token) for _, _, token in tokens]
         inside = sorted(self._find_inside(text)) if self._inside else []
