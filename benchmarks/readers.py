@@ -14,7 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.corpus import ENTITIES, RENDERERS, STORY, Section, pdf, story
+from benchmarks.corpus import ENTITIES, STORY, story
+from benchmarks.renderers import RENDERERS, Section, pdf
 from uner_edge.document import Document
 from uner_edge.engines import EngineOptions, open_engine
 from uner_edge.extract import extract

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from benchmarks.corpus import RENDERERS, story
+from benchmarks.corpus import story
+from benchmarks.renderers import RENDERERS
 from tests.uner_edge.fake_engine import FakeEngine
 
 # A busy machine is no failure of the code.

@@ -1,10 +1,9 @@
-"""The command as a person runs it: a process of its own, the shipped model, real files."""
+"""What the command reads, writes and answers."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,38 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.uner_edge.command import ROOT, SAMPLES, TYPES, one_line, records, uner
 from uner_edge.errors import ExitCode
-
-ROOT = Path(__file__).parents[2]
-SAMPLES = ROOT / "samples"
-SHIPPED = ROOT / "models" / "uner-tagger-small"
-TYPES = ("--types", "person, organization, location, date, drug, disease")
-
-
-def uner(*arguments: object, stdin: bytes | None = None, **environment: str):
-    """Runs ``uner`` and returns the finished process, output decoded."""
-    done = subprocess.run(
-        [sys.executable, "-m", "uner_edge.cli", *map(str, arguments)],
-        input=stdin,
-        capture_output=True,
-        cwd=ROOT,
-        env={k: v for k, v in os.environ.items() if not k.startswith("UNER_")} | environment,
-        timeout=120,
-    )
-    done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
-    return done
-
-
-def records(done) -> dict[str, dict]:
-    """JSON lines of a run by file name."""
-    return {Path(r["path"]).name: r for r in map(json.loads, done.stdout.splitlines())}
-
-
-def one_line(done) -> str:
-    """The message of a run that failed: exactly one line."""
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert done.stderr.startswith("uner: ")
-    return done.stderr
 
 
 def test_every_sample_is_read_and_every_span_is_verbatim() -> None:
@@ -203,67 +172,6 @@ def test_wrong_calls_say_what_is_wrong(arguments: list[str], message: str) -> No
     assert done.returncode == ExitCode.USAGE
     assert message.lower() in one_line(done).lower()
     assert done.stdout == ""
-
-
-def copied_model(tmp_path: Path) -> Path:
-    shutil.copytree(SHIPPED, tmp_path / "models" / "copy")
-    return tmp_path / "models" / "copy"
-
-
-def damage(folder: Path, what: str) -> None:
-    weights = next(folder.glob("*.onnx"))
-    if what == "tampered":
-        content = bytearray(weights.read_bytes())
-        content[len(content) // 2] ^= 1
-        weights.write_bytes(content)
-    elif what == "truncated":
-        os.truncate(weights, 1000)
-    elif what == "gone":
-        weights.unlink()
-    elif what == "format":
-        manifest = folder / "model.toml"
-        text = manifest.read_text("utf-8").replace("format_version = 1", "format_version = 99")
-        manifest.write_text(text, "utf-8")
-    elif what == "garbled":
-        (folder / "model.toml").write_text("= nonsense", "utf-8")
-
-
-@pytest.mark.parametrize(
-    ("what", "message"),
-    [
-        ("tampered", "tampered"),
-        ("truncated", "sha256"),
-        ("gone", "No such file"),
-        ("format", "model format 99"),
-        ("garbled", "damaged"),
-    ],
-)
-def test_damaged_models_are_refused(tmp_path: Path, what: str, message: str) -> None:
-    folder = copied_model(tmp_path)
-    damage(folder, what)
-    for call in (["extract", SAMPLES / "news.txt", *TYPES, "--model"], ["models", "verify"]):
-        done = uner(*call, folder)
-        assert done.returncode == ExitCode.MODEL
-        assert message in one_line(done)
-        assert done.stdout == ""
-
-
-def test_unknown_model_lists_those_there_are() -> None:
-    done = uner("extract", SAMPLES / "news.txt", *TYPES, "--model", "nonesuch")
-    assert done.returncode == ExitCode.MODEL
-    assert "uner-tagger-small" in one_line(done)
-
-
-def test_models_and_presets_are_shown() -> None:
-    listed = json.loads(uner("models", "list", "--json").stdout)
-    assert "uner-tagger-small" in [row["model"] for row in listed]
-    shown = json.loads(uner("models", "show", "uner-tagger-small", "--json").stdout)
-    assert shown["licence"] == "Apache-2.0"
-    assert "match" in uner("models", "verify").stdout
-    packs = {row["preset"] for row in json.loads(uner("presets", "--json").stdout)}
-    assert {"biomedical", "clinical", "pii", "news", "legal", "code"} <= packs
-    types = json.loads(uner("presets", "pii", "--json").stdout)
-    assert all(row["definition"] for row in types)
 
 
 def test_formats_are_shown_and_written(tmp_path: Path) -> None:

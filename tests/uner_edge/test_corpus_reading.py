@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.corpus import ENTITIES, MEMBERS, PLACES, RENDERERS
+from benchmarks.corpus import ENTITIES, MEMBERS, PLACES
+from benchmarks.renderers import RENDERERS
 from tests.uner_edge.fake_engine import DictionaryEngine
 from uner_edge.document import Entity, Result
 from uner_edge.extract import Options, extract

@@ -19,7 +19,8 @@ import pytest
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen import canvas
 
-from benchmarks.corpus import RENDERERS, story
+from benchmarks.corpus import story
+from benchmarks.renderers import RENDERERS
 from uner_edge.document import Document, Unreadable
 from uner_edge.files import Found
 from uner_edge.readers import Limits, ReadOptions, read_documents

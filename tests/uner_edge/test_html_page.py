@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.uner_edge.test_formats import FIRST, SECOND, UNREAD, entity, result, written_file
+from tests.uner_edge.some_results import FIRST, SECOND, UNREAD, entity, result, written_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 

@@ -20,7 +20,8 @@ from docx.oxml.ns import nsdecls
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.corpus import ENTITIES, RENDERERS
+from benchmarks.corpus import ENTITIES
+from benchmarks.renderers import RENDERERS
 from tests.uner_edge.fake_engine import DictionaryEngine
 from uner_edge.errors import UsageError
 from uner_edge.readers import Limits, ReadOptions

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.corpus import RENDERERS, story
+from benchmarks.corpus import story
+from benchmarks.renderers import RENDERERS
 from uner_edge.errors import StoreError
 from uner_edge.store_file import MIGRATIONS, locked, migrate, opened_store
 

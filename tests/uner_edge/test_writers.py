@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.uner_edge.any_text import any_text
-from tests.uner_edge.test_formats import written
+from tests.uner_edge.some_results import written
 from uner_edge.document import Entity, Result
 from uner_edge.writers import FORMATS, opened_writer
 from uner_edge.writers.csv import COLUMNS, CsvWriter
