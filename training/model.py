@@ -149,7 +149,7 @@ def from_encoder(
         name: tensor
         for name, tensor in load_file(folder / "model.safetensors").items()
         if not name.startswith("pooler.") and name != "embeddings.position_ids"
-        if not _is_cut(name, config.num_hidden_layers)
+        if not is_cut(name, config.num_hidden_layers)
     }
     missing, unexpected = tagger.encoder.load_state_dict(weights, strict=False)
     if missing or unexpected:
@@ -161,7 +161,7 @@ def from_encoder(
     return tagger
 
 
-def _is_cut(name: str, layers: int) -> bool:
+def is_cut(name: str, layers: int) -> bool:
     """Whether a weight belongs to a layer behind the first ``layers``."""
     layer = name.removeprefix("encoder.layer.").partition(".")[0]
     return name.startswith("encoder.layer.") and int(layer) >= layers

@@ -159,7 +159,8 @@ class Recipe:
     distil: DistilRecipe = DistilRecipe()
     start: str = ""
     """What to start from instead of the bare encoder: another run, by the name of its folder, which
-    lies beside this run's own, or a published tagger, by its model folder."""
+    lies beside this run's own, or a published tagger, by its model folder. Layers that a published
+    tagger has not stay those of the bare encoder."""
     start_sha256: str = ""
     """Of the published tagger's weights."""
 

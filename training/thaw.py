@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from training.encoder import encoder_folder, load_word_pieces
-from training.model import Tagger, from_encoder
+from training.model import Tagger, from_encoder, is_cut
 from training.recipe import EncoderRecipe, read_record
 from uner_edge.model_files import load_manifest
 from uner_edge.tagger_input import WordPieces
@@ -42,8 +42,12 @@ def thaw(folder: Path) -> tuple[Tagger, WordPieces]:
     return tagger.eval(), load_word_pieces(source)
 
 
-def load_weights(tagger: Tagger, path: Path) -> None:
+def load_weights(tagger: Tagger, path: Path, layers: int = 0) -> None:
     """Puts the weights of an int8 ONNX file into ``tagger``; frozen ones may be absent.
+
+    Args:
+        layers: How many of the encoder's first layers are in the file; 0 is all. Those of
+            ``tagger`` behind them stay what they are.
 
     Raises:
         ValueError: A trained weight is not in the file, or of another shape.
@@ -57,6 +61,8 @@ def load_weights(tagger: Tagger, path: Path) -> None:
         raise ValueError(f"{path}: made on another encoder: {other[0]} has another shape")
     missing, _ = tagger.load_state_dict(tensors, strict=False)
     trained = {name for name, p in tagger.named_parameters() if p.requires_grad}
+    if layers:
+        trained = {n for n in trained if not is_cut(n.removeprefix("encoder."), layers)}
     if lost := trained & set(missing):
         raise ValueError(f"{path}: has no {', '.join(sorted(lost))}")
 

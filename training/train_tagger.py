@@ -206,7 +206,8 @@ def start_from(recipe: Recipe, tagger: Tagger, out: Path) -> None:
             found = manifest.files[0].sha256
             if found != recipe.start_sha256:
                 raise RecipeError(f"{start}: its weights have sha256 {found}, not start_sha256")
-            load_weights(tagger, manifest.path(manifest.files[0].name))
+            layers = manifest.table["base"].get("layers", 0)
+            load_weights(tagger, manifest.path(manifest.files[0].name), layers)
         elif not load_checkpoint(folder, tagger, None, None):
             raise RecipeError(f"{start}: no run to start from; run its recipe first")
     except ValueError as error:

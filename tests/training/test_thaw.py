@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
-from training.model import Tagger
+from training.model import Tagger, from_encoder
 from training.recipe import Recipe, RecipeError
-from training.thaw import load_weights, thaw
+from training.thaw import QUANTISED, layer_of, load_weights, thaw
 from training.torch_engine import TorchEngine
 from training.train_tagger import train
 from uner_edge.calibration import RAW
@@ -52,6 +53,37 @@ def test_weights_of_another_encoder_are_refused(tiny_tagger: Tagger) -> None:
     manifest = load_manifest(SMALL)
     with pytest.raises(ValueError, match="made on another encoder"):
         load_weights(tiny_tagger, manifest.path(manifest.files[0].name))
+
+
+def test_a_tagger_of_fewer_layers_leaves_the_others_as_they_are(
+    installed_encoder: Path, tmp_path: Path
+) -> None:
+    path = load_manifest(SMALL).path("tagger.int8.onnx")
+    model = onnx.load(path)
+    stored = model.graph.initializer
+    behind = ("encoder.encoder.layer.4.", "encoder.encoder.layer.5.")
+    cut = {i.name for i in stored if i.name.startswith(behind)}
+    cut |= {
+        i.name
+        for i in stored
+        if i.name.endswith(QUANTISED) and layer_of(model, i.name).startswith(behind)
+    }
+    kept = [i for i in stored if i.name not in cut]
+    del stored[:]
+    stored.extend(kept)
+    onnx.save(model, tmp_path / "first.onnx")
+
+    tagger = from_encoder(installed_encoder, dropout=0.0)
+    before = {name: weight.clone() for name, weight in tagger.state_dict().items()}
+    with pytest.raises(ValueError, match=r"has no encoder\.encoder\.layer\.4\."):
+        load_weights(tagger, tmp_path / "first.onnx")
+    load_weights(tagger, tmp_path / "first.onnx", layers=4)
+    after = tagger.state_dict()
+    assert all(torch.equal(after[name], before[name]) for name in before if name.startswith(behind))
+    expected = thaw(find_model(SMALL))[0].state_dict()
+    first = "encoder.encoder.layer.3.intermediate.dense.weight"
+    assert torch.equal(after[first], expected[first])
+    assert not torch.equal(after[first], before[first])
 
 
 def test_a_run_that_starts_from_another_encoder_says_so(
