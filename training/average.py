@@ -2,9 +2,11 @@
 
 The mean of the weights of runs and of published taggers that began as the same encoder with the
 same seed. Each has lost itself in other details; their mean keeps what they agree on and finds
-more of what none of them was trained for.
+more of what none of them was trained for. A part named twice counts twice; a published tagger with
+fewer layers than the last part counts as grown to as many, as a run that starts from it is.
 
-Source: Wortsman et al. 2022, arXiv:2203.05482 (the uniform soup).
+Sources: Wortsman et al. 2022, arXiv:2203.05482 (the uniform soup); Wortsman et al. 2022,
+arXiv:2109.01903 (the mean of a tuned model and what it was tuned from).
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from training.checkpoint import CHECKPOINT
-from training.freeze import load_run
+from training.freeze import load_run, run_recipe
 from training.lineage import AVERAGED
 from training.recipe import RecipeError
 from training.thaw import thaw
@@ -39,10 +41,11 @@ def average(parts: Sequence[Path], out: Path) -> None:
     """
     if not (parts[-1] / CHECKPOINT).is_file():
         raise RecipeError(f"{parts[-1]}: not a run; the last part gives the recipe and must be one")
+    layers = run_recipe(parts[-1]).encoder.layers
     states = []
     for part in parts:
         published = (part / MANIFEST).is_file()
-        states.append((thaw(part) if published else load_run(part))[0].state_dict())
+        states.append((thaw(part, layers) if published else load_run(part))[0].state_dict())
     first = states[0]
     for part, state in zip(parts, states, strict=True):
         if {n: w.shape for n, w in state.items()} != {n: w.shape for n, w in first.items()}:

@@ -24,8 +24,11 @@ DAMPED = "_damped_by"
 """As ``export.smoothing`` names them."""
 
 
-def thaw(folder: Path) -> tuple[Tagger, WordPieces]:
+def thaw(folder: Path, layers: int = 0) -> tuple[Tagger, WordPieces]:
     """The tagger in a model folder in float32, its weights verified.
+
+    Args:
+        layers: Grown to so many, where it has fewer, by those of the bare encoder.
 
     Raises:
         ModelError: Not a model folder, or changed since it was published.
@@ -37,8 +40,9 @@ def thaw(folder: Path) -> tuple[Tagger, WordPieces]:
         EncoderRecipe, {name: base[name] for name in base if name != "licence"}, str(folder)
     )
     source = encoder_folder(encoder)
-    tagger = from_encoder(source, 0.0, encoder.layers, encoder.word, encoder.apart)
-    load_weights(tagger, manifest.path(manifest.files[0].name))
+    own = encoder.layers
+    tagger = from_encoder(source, 0.0, max(own, layers) if own else 0, encoder.word, encoder.apart)
+    load_weights(tagger, manifest.path(manifest.files[0].name), own)
     return tagger.eval(), load_word_pieces(source)
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import tomli_w
 import torch
 
-from training.model import Tagger, from_encoder
+from training.model import Tagger, from_encoder, is_cut
 from training.recipe import Recipe, RecipeError
 from training.thaw import QUANTISED, layer_of, load_weights, thaw
 from training.torch_engine import TorchEngine
@@ -55,35 +59,47 @@ def test_weights_of_another_encoder_are_refused(tiny_tagger: Tagger) -> None:
         load_weights(tiny_tagger, manifest.path(manifest.files[0].name))
 
 
-def test_a_tagger_of_fewer_layers_leaves_the_others_as_they_are(
+def first_layers(count: int, folder: Path) -> Path:
+    """The published tagger without the layers behind the first ``count``."""
+    shutil.copytree(find_model(SMALL), folder)
+    path = folder / "tagger.int8.onnx"
+    model = onnx.load(path)
+    kept = []
+    for tensor in model.graph.initializer:
+        name = tensor.name
+        if name.endswith(QUANTISED):
+            name = layer_of(model, name)
+        if not is_cut(name.removeprefix("encoder."), count):
+            kept.append(tensor)
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+    onnx.save(model, path)
+    table = tomllib.loads((folder / "model.toml").read_text("utf-8"))
+    table["base"]["layers"] = count
+    content = path.read_bytes()
+    table["files"][0] |= {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    (folder / "model.toml").write_text(tomli_w.dumps(table), "utf-8")
+    return folder
+
+
+def test_a_tagger_grows_by_layers_of_the_bare_encoder(
     installed_encoder: Path, tmp_path: Path
 ) -> None:
-    path = load_manifest(SMALL).path("tagger.int8.onnx")
-    model = onnx.load(path)
-    stored = model.graph.initializer
-    behind = ("encoder.encoder.layer.4.", "encoder.encoder.layer.5.")
-    cut = {i.name for i in stored if i.name.startswith(behind)}
-    cut |= {
-        i.name
-        for i in stored
-        if i.name.endswith(QUANTISED) and layer_of(model, i.name).startswith(behind)
-    }
-    kept = [i for i in stored if i.name not in cut]
-    del stored[:]
-    stored.extend(kept)
-    onnx.save(model, tmp_path / "first.onnx")
+    short = first_layers(4, tmp_path / "short")
+    whole = thaw(find_model(SMALL))[0].state_dict()
+    bare = from_encoder(installed_encoder, dropout=0.0).state_dict()
+    new = {name for name in whole if is_cut(name.removeprefix("encoder."), 4)}
+    assert new
+    grown = thaw(short, layers=6)[0].state_dict()
+    for name, weight in grown.items():
+        assert torch.equal(weight, (bare if name in new else whole)[name]), name
+    assert set(thaw(short)[0].state_dict()) == set(whole) - new
 
-    tagger = from_encoder(installed_encoder, dropout=0.0)
-    before = {name: weight.clone() for name, weight in tagger.state_dict().items()}
+
+def test_missing_weights_are_noticed(installed_encoder: Path, tmp_path: Path) -> None:
+    short = first_layers(4, tmp_path / "short")
     with pytest.raises(ValueError, match=r"has no encoder\.encoder\.layer\.4\."):
-        load_weights(tagger, tmp_path / "first.onnx")
-    load_weights(tagger, tmp_path / "first.onnx", layers=4)
-    after = tagger.state_dict()
-    assert all(torch.equal(after[name], before[name]) for name in before if name.startswith(behind))
-    expected = thaw(find_model(SMALL))[0].state_dict()
-    first = "encoder.encoder.layer.3.intermediate.dense.weight"
-    assert torch.equal(after[first], expected[first])
-    assert not torch.equal(after[first], before[first])
+        load_weights(from_encoder(installed_encoder, dropout=0.0), short / "tagger.int8.onnx")
 
 
 def test_a_run_that_starts_from_another_encoder_says_so(
