@@ -79,11 +79,23 @@ def read_weights(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
         short = name.removesuffix(QUANTISED)
         scale, zero = stored[f"{short}_scale"], stored[f"{short}_zero_point"]
         array = (stored[name].astype(np.float32) - zero.astype(np.float32)) * scale
-        if short + DAMPED in stored:
-            array = array * stored[short + DAMPED][:, None]
+        if damping := damped_by(model, name):
+            array = array * stored[damping][:, None]
         layer = layer_of(model, name)
         weights[f"{layer}.weight" if layer else short] = array.T.copy() if layer else array
     return weights
+
+
+def damped_by(model: onnx.ModelProto, weight: str) -> str:
+    """The constant that the channels were multiplied by which meet a weight; empty if none was."""
+    makers = {output: node for node in model.graph.node for output in node.output}
+    for node in model.graph.node:
+        if weight in node.input and node.input[0] in makers:
+            quantised = makers[node.input[0]]
+            source = makers.get(quantised.input[0])
+            if source is not None and source.input[-1].endswith(DAMPED):
+                return str(source.input[-1])
+    return ""
 
 
 def folded_scale(model: onnx.ModelProto) -> NDArray[np.float32]:
