@@ -11,7 +11,6 @@ from training.augment import augment
 from training.example import Example
 from training.negatives import NegativeTypes
 from training.recipe import AugmentRecipe, DataRecipe
-from training.swap import Surfaces, surfaces, swap
 from training.tune_recipe import ConversationRecipe
 from uner_edge.labelled import LabelledText, read_labelled
 
@@ -25,8 +24,6 @@ class Corpus:
     datasets: dict[str, list[LabelledText]]
     distilled: list[Example] = field(default_factory=list)
     """What a larger tagger scored."""
-    mentions: dict[str, Surfaces] = field(default_factory=dict)
-    """Of each dataset, where mentions are to be swapped."""
 
     def sizes(self) -> dict[str, int]:
         """Texts per dataset."""
@@ -34,13 +31,8 @@ class Corpus:
         return sizes | ({"distilled": len(self.distilled)} if self.distilled else {})
 
 
-def load_corpus(
-    data: Path, recipe: DataRecipe | ConversationRecipe, swapped: bool = False
-) -> Corpus:
+def load_corpus(data: Path, recipe: DataRecipe | ConversationRecipe) -> Corpus:
     """Reads every dataset of the recipe from ``data``.
-
-    Args:
-        swapped: Mentions will be.
 
     Raises:
         DataError: A file is missing or breaks the format.
@@ -51,8 +43,7 @@ def load_corpus(
     }
     if recipe.teacher_share > 0:
         datasets[TEACHER] = list(read_labelled(data / TEACHER / "train.jsonl.gz"))
-    found = {name: surfaces(rows) for name, rows in datasets.items()} if swapped else {}
-    return Corpus(datasets, mentions=found)
+    return Corpus(datasets)
 
 
 def types_of(row: LabelledText, which: str) -> set[str]:
@@ -85,23 +76,18 @@ def draw_examples(
     changes = changes or AugmentRecipe()
     supervised = [name for name in corpus.datasets if name != TEACHER]
     weights = [len(corpus.datasets[name]) ** recipe.size_exponent for name in supervised]
-
-    def draw(name: str) -> LabelledText:
-        row = rng.choice(corpus.datasets[name])
-        return swap(row, corpus.mentions[name], changes.swap, rng) if changes.swap else row
-
     examples = []
     for _ in range(count):
         if distilled_share and rng.random() < distilled_share:
             examples.append(rng.choice(corpus.distilled))
         elif TEACHER in corpus.datasets and rng.random() < recipe.teacher_share:
             assert negatives is not None
-            row = draw(TEACHER)
+            row = rng.choice(corpus.datasets[TEACHER])
             example = _ask_open(row, recipe, negatives, rng)
             examples.append(augment(example, changes, complete=False, rng=rng))
         else:
             name = rng.choices(supervised, weights)[0]
-            row = draw(name)
+            row = rng.choice(corpus.datasets[name])
             example = _ask_closed(row, recipe, rng)
             complete = set(example.types) == set(row.types or ())
             examples.append(augment(example, changes, complete, rng))

@@ -14,7 +14,7 @@ SHARES = frozenset(
     {
         *("teacher_share", "negative_share", "subset_chance", "few_chance", "warm_up", "dropout"),
         *("dataset_chance", "definition_chance", "frequent_chance"),
-        *("synonym", "definition", "union", "case", "swap", "noise", "share", "smoothing", "ema"),
+        *("synonym", "definition", "union", "case", "noise", "share", "smoothing", "ema"),
     }
 )
 """Keys, of any recipe, whose values lie between 0 and 1."""
@@ -113,8 +113,6 @@ class AugmentRecipe:
     """Of each example: two of its types asked as one."""
     case: float = 0.0
     """Of each example: all lower or all upper case."""
-    swap: float = 0.0
-    """Of each mention: another of the same types, from the same dataset, in its place."""
     noise: float = 0.0
     """Of each example: slips of the keyboard or scanning errors."""
 

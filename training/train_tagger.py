@@ -127,7 +127,7 @@ def train(
     own = recipe.encoder
     tagger = from_encoder(folder, recipe.optimiser.dropout, own.layers, own.word, own.apart)
     word_pieces = load_word_pieces(folder)
-    corpus = load_corpus(data, recipe.data, swapped=recipe.augment.swap > 0)
+    corpus = load_corpus(data, recipe.data)
     if recipe.distil.share > 0:
         if distilled is None:
             raise RecipeError("the recipe has a [distil] table: say --distilled FOLDER")
