@@ -1,7 +1,8 @@
 """Exports a frozen tagger: ``python -m export.to_onnx FROZEN models/NAME``.
 
-torch program -> ONNX float32 -> ONNX int8 (weights per channel, activations at run time), each
-compared with the one before on fixed passages, then a model folder that the runtime can load.
+torch program -> ONNX float32 -> ONNX int8 (weights per channel, activations at run time; word
+embeddings in 4 bits), each compared with the one before on fixed passages, then a model folder that
+the runtime can load.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from tokenizers import Tokenizer
 
+from export.embeddings import shrink_words
 from export.manifest import describe
 from export.parity import Parity, Scorer, compare, passages
 from export.smoothing import smooth
@@ -65,7 +67,7 @@ def export_tagger(frozen: Path, target: Path) -> None:
 
 
 def quantise(source: Path, target: Path, batches: Iterable[TaggerBatch]) -> None:
-    """Dynamic int8: weights and embeddings stored in 8 bits.
+    """Dynamic int8: weights stored in 8 bits, word embeddings in 4.
 
     Channels that reach far on ``batches`` are damped first.
 
@@ -75,6 +77,7 @@ def quantise(source: Path, target: Path, batches: Iterable[TaggerBatch]) -> None
     prepared = source.with_suffix(".prepared.onnx")
     quant_pre_process(source, prepared, skip_symbolic_shape=True)
     smooth(prepared, batches)
+    shrink_words(prepared)
     quantize_dynamic(
         prepared, target, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True
     )

@@ -6,6 +6,7 @@ They are read back from the int8 file, rounded as it has them: whoever has the m
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,6 +21,9 @@ from uner_edge.model_files import load_manifest
 from uner_edge.tagger_input import WordPieces
 
 QUANTISED = "_quantized"
+"""As onnxruntime names weights in 8 bits."""
+SHRUNK = "_Q4"
+"""As onnxruntime names tables in 4 bits."""
 DAMPED = "_damped_by"
 """As ``export.smoothing`` names them."""
 
@@ -83,7 +87,22 @@ def read_weights(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
             array = array * stored[damping][:, None]
         layer = layer_of(model, name)
         weights[f"{layer}.weight" if layer else short] = array.T.copy() if layer else array
+    for name in [name for name in stored if name.endswith(SHRUNK)]:
+        short = name.removesuffix(SHRUNK)
+        weights[short] = from_blocks(
+            stored[name], stored[f"{short}_scales"], stored[f"{short}_zero_points"]
+        )
     return weights
+
+
+def from_blocks(
+    values: NDArray[Any], scales: NDArray[np.float16], zero_points: NDArray[Any]
+) -> NDArray[np.float32]:
+    """A table in 4 bits multiplied out; every block of a row has a scale and a zero point."""
+    rows, blocks = scales.shape
+    spread = values.astype(np.float32).reshape(rows, blocks, -1)
+    spread -= zero_points.astype(np.float32)[:, :, None]
+    return (spread * scales.astype(np.float32)[:, :, None]).reshape(rows, -1)
 
 
 def damped_by(model: onnx.ModelProto, weight: str) -> str:
