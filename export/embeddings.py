@@ -1,8 +1,8 @@
 """Word embeddings in 4 bits.
 
-A row is looked up, not multiplied, so blocks of it can have a scale each: with 32 values a block, 4
-bits are as exact as 8 bits with one scale for the whole table, which a few far values make
-coarse, and half as large.
+A row is looked up, not multiplied, so blocks of it can have a scale each. One scale for the whole
+table is made coarse by a few far values: in 8 bits that errs by 7 % (MPNet) or 3 % (MiniLM) of the
+table's deviation, in 4 bits with a scale for every 32 values by 8 % (training/LOG.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A table of word embeddings in 4 bits is what it was, within half a step of every block."""
+"""A table of word embeddings in 4 bits is what it was, within a step of every block."""
 
 from __future__ import annotations
 
