@@ -8,7 +8,9 @@ only "disease" is written down.
 from __future__ import annotations
 
 import bisect
+import hashlib
 import itertools
+import os
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -16,6 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from platformdirs import user_cache_path
 
 from training.encoder import encoder_folder, load_word_pieces
 from training.model import Tagger, from_encoder
@@ -67,11 +70,24 @@ class NegativeTypes:
 
 
 def load_negatives(counts: Counter[str], recipe: EncoderRecipe, similar: float) -> NegativeTypes:
-    """The types in ``counts``, their likeness judged by the untuned encoder."""
-    folder = encoder_folder(recipe)
-    tagger = from_encoder(folder, dropout=0.0).eval()
-    vectors = name_vectors(list(counts), tagger, load_word_pieces(folder))
-    return NegativeTypes(counts, vectors, similar)
+    """The types in ``counts``, their likeness judged by the untuned encoder.
+
+    That takes minutes with a large encoder, so vectors are kept in the user's cache folder for
+    every run with the same encoder and types, and for this one when it is resumed.
+    """
+    key = hashlib.sha256("\n".join([recipe.sha256, *counts]).encode()).hexdigest()
+    kept = user_cache_path("uner-edge") / "type-vectors" / f"{key[:16]}.npy"
+    if not kept.is_file():
+        folder = encoder_folder(recipe)
+        print(f"comparing the names of {len(counts):,} types", flush=True)
+        tagger = from_encoder(folder, dropout=0.0).eval()
+        vectors = name_vectors(list(counts), tagger, load_word_pieces(folder))
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix(f".{os.getpid()}")
+        with partial.open("wb") as stream:
+            np.save(stream, vectors, allow_pickle=False)
+        partial.replace(kept)
+    return NegativeTypes(counts, np.load(kept, allow_pickle=False), similar)
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 
 from training.encoder import load_word_pieces
 from training.model import Tagger, from_encoder
-from training.negatives import NegativeTypes, name_vectors
+from training.negatives import NegativeTypes, load_negatives, name_vectors
+from training.recipe import Recipe
 from uner_edge.tagger_input import WordPieces
 
 ANGLES = {"disease": 0, "illness": 20, "symptom": 58, "drug": 90, "city": 180}
@@ -102,6 +104,25 @@ def test_a_row_belongs_to_its_name_whatever_its_neighbours(
     for name, vector in zip(names, vectors, strict=True):
         (by_itself,) = name_vectors([name], tiny_tagger, word_pieces)
         assert np.abs(by_itself - vector).max() < 1e-5
+
+
+def test_types_are_compared_once(
+    tiny_recipe: Recipe,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """The next run with this encoder and these types does not even need the encoder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    counts = Counter({"drug": 3, "city": 2, "illness": 1})
+    first = load_negatives(counts, tiny_recipe.encoder, 0.5)
+    assert capsys.readouterr().out == "comparing the names of 3 types\n"
+    gone = replace(tiny_recipe.encoder, package="gone")
+    again = load_negatives(counts, gone, 0.5)
+    assert capsys.readouterr().out == ""
+    assert drawn(again, ["drug"], 2) == drawn(first, ["drug"], 2)
+    with pytest.raises(SystemExit, match="gone is not installed"):
+        load_negatives(counts + Counter(["town"]), gone, 0.5)
 
 
 def test_the_pretrained_encoder_tells_synonyms_from_strangers(installed_encoder: Path) -> None:
