@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections import Counter
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from training.tune_recipe import ConversationRecipe
 from uner_edge.labelled import LabelledText, read_labelled
 
 TEACHER = "teacher"
+
+FOREIGN = 8
+"""Types of other domains asked of a labelled passage at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,12 @@ def type_counts(rows: list[LabelledText]) -> Counter[str]:
     return Counter(kind for row in rows for kind in sorted({e.type for e in row.entities}))
 
 
+def labelled_types(corpus: Corpus) -> list[str]:
+    """The types of all datasets but the teacher's, in alphabetical order."""
+    rows = (row for name, rows in corpus.datasets.items() if name != TEACHER for row in rows)
+    return sorted({kind for row in rows for kind in row.types or ()})
+
+
 def draw_examples(
     corpus: Corpus,
     recipe: DataRecipe,
@@ -90,6 +100,9 @@ def draw_examples(
             row = rng.choice(corpus.datasets[name])
             example = _ask_closed(row, recipe, rng)
             complete = set(example.types) == set(row.types or ())
+            if recipe.foreign_chance and rng.random() < recipe.foreign_chance:
+                assert negatives is not None
+                example = _ask_foreign(example, row, negatives, rng)
             examples.append(augment(example, changes, complete, rng))
     return examples
 
@@ -113,13 +126,24 @@ def _ask_closed(row: LabelledText, recipe: DataRecipe, rng: random.Random) -> Ex
     return Example(row.text, tuple(asked[:size]), tuple(e for e in row.entities if e.type in kept))
 
 
+def _ask_foreign(
+    example: Example, row: LabelledText, negatives: NegativeTypes, rng: random.Random
+) -> Example:
+    """``example`` with types of other domains besides, which its text is taken not to have."""
+    drawn = negatives.draw(row.types or (), rng.randint(1, FOREIGN), rng)
+    foreign = [kind for kind in drawn if kind not in negatives.frequent]
+    return dataclasses.replace(example, types=(*example.types, *foreign))
+
+
 def _ask_open(
     row: LabelledText, recipe: DataRecipe, negatives: NegativeTypes, rng: random.Random
 ) -> Example:
     """Types of an openly annotated text: some it has, the listed absent ones, drawn negatives."""
     present = sorted({e.type for e in row.entities})
     # What is not learned here is there all the same: never a negative.
-    chosen = sorted(types_of(row, recipe.teacher_types))
+    exclusive = recipe.exclusive > 0 and rng.random() < recipe.exclusive
+    only_general = exclusive and rng.random() < 0.5
+    chosen = sorted(types_of(row, "general" if only_general else recipe.teacher_types))
     if recipe.frequent_chance < 1:
         frequent, chance = negatives.frequent, recipe.frequent_chance
         chosen = [kind for kind in chosen if kind not in frequent or rng.random() < chance]
@@ -133,4 +157,8 @@ def _ask_open(
     drawn = negatives.draw(present, max(1, wanted - len(hard)), rng)
     kept = set(asked)
     others = [kind for kind in dict.fromkeys([*hard, *drawn]) if kind not in kept]
-    return Example(row.text, (*asked, *others), tuple(e for e in row.entities if e.type in kept))
+    entities = [e for e in row.entities if e.type in kept]
+    if exclusive:
+        # The teacher names the specific type first.
+        entities = list({(e.start, e.end): e for e in reversed(entities)}.values())[::-1]
+    return Example(row.text, (*asked, *others), tuple(entities))

@@ -252,6 +252,40 @@ def test_of_two_types_of_a_mention_one_can_be_chosen(only_teacher: DataRecipe) -
             assert {e.type for e in example.entities} == kinds
 
 
+def test_a_mention_can_count_for_its_most_specific_asked_type_alone(
+    only_teacher: DataRecipe,
+) -> None:
+    spans = [LabelledSpan(0, 1, "city"), LabelledSpan(0, 1, "place"), LabelledSpan(2, 3, "place")]
+    row = LabelledText("q r", tuple(spans))
+    recipe = replace(only_teacher, few_chance=0.5, exclusive=1.0)
+    asked = set()
+    for example in draw_examples(alone(row), recipe, pool("city place z"), 60, random.Random(1)):
+        has = frozenset(example.types) & {"city", "place"}
+        asked.add(has)
+        flat = tuple(spans[:1] + spans[2:])
+        assert example.entities == (
+            flat if len(has) == 2 else tuple(e for e in spans if e.type in has)
+        )
+    assert asked == {frozenset({"city"}), frozenset({"place"}), frozenset({"city", "place"})}
+
+
+def test_labelled_texts_can_be_asked_types_of_other_domains(data_recipe: DataRecipe) -> None:
+    row = labelled("q r", *"ab", types=tuple("abc"))
+    counts = Counter({"x": 900, "y": 2, "z": 1} | {f"other {n}": 1 for n in range(97)} | {"b": 0})
+    vectors = np.eye(len(counts), dtype=np.float32)
+    vectors[list(counts).index("b")] = vectors[list(counts).index("y")]
+    negatives = NegativeTypes(counts, vectors, 0.5)
+    assert negatives.frequent == {"x"}
+    recipe = replace(data_recipe, teacher_share=0.0, subset_chance=0.0, foreign_chance=0.5)
+    foreign: Counter[str] = Counter()
+    for example in draw_examples(alone(row), recipe, negatives, 400, random.Random(1)):
+        assert set(example.types[:3]) == set("abc")
+        assert example.entities == row.entities
+        foreign.update(example.types[3:])
+    assert foreign["z"]
+    assert not foreign.keys() & set("abcxy")
+
+
 def test_an_open_text_without_mentions_is_asked_negatives(only_teacher: DataRecipe) -> None:
     row = labelled("q r", types=None, absent="v w x")
     for example in draw_examples(alone(row), only_teacher, pool("y z"), 50, random.Random(1)):
