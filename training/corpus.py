@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import random
 from collections import Counter
 from dataclasses import dataclass, field
@@ -16,9 +15,6 @@ from training.tune_recipe import ConversationRecipe
 from uner_edge.labelled import LabelledText, read_labelled
 
 TEACHER = "teacher"
-
-FOREIGN = 8
-"""Types of other domains asked of a labelled passage at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +63,6 @@ def type_counts(rows: list[LabelledText]) -> Counter[str]:
     return Counter(kind for row in rows for kind in sorted({e.type for e in row.entities}))
 
 
-def labelled_types(corpus: Corpus) -> list[str]:
-    """The types of all datasets but the teacher's, in alphabetical order."""
-    rows = (row for name, rows in corpus.datasets.items() if name != TEACHER for row in rows)
-    return sorted({kind for row in rows for kind in row.types or ()})
-
-
 def draw_examples(
     corpus: Corpus,
     recipe: DataRecipe,
@@ -100,9 +90,6 @@ def draw_examples(
             row = rng.choice(corpus.datasets[name])
             example = _ask_closed(row, recipe, rng)
             complete = set(example.types) == set(row.types or ())
-            if recipe.foreign_chance and rng.random() < recipe.foreign_chance:
-                assert negatives is not None
-                example = _ask_foreign(example, row, negatives, rng)
             examples.append(augment(example, changes, complete, rng))
     return examples
 
@@ -124,15 +111,6 @@ def _ask_closed(row: LabelledText, recipe: DataRecipe, rng: random.Random) -> Ex
     asked.sort(key=lambda kind: (kind not in present, kind not in row.absent))
     kept = set(asked[:size])
     return Example(row.text, tuple(asked[:size]), tuple(e for e in row.entities if e.type in kept))
-
-
-def _ask_foreign(
-    example: Example, row: LabelledText, negatives: NegativeTypes, rng: random.Random
-) -> Example:
-    """``example`` with types of other domains besides, which its text is taken not to have."""
-    drawn = negatives.draw(row.types or (), rng.randint(1, FOREIGN), rng)
-    foreign = [kind for kind in drawn if kind not in negatives.frequent]
-    return dataclasses.replace(example, types=(*example.types, *foreign))
 
 
 def _ask_open(

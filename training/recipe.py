@@ -14,7 +14,6 @@ SHARES = frozenset(
     {
         *("teacher_share", "negative_share", "subset_chance", "few_chance", "warm_up", "dropout"),
         *("dataset_chance", "definition_chance", "frequent_chance", "exclusive"),
-        "foreign_chance",
         *("synonym", "definition", "union", "case", "noise", "share", "smoothing", "ema"),
     }
 )
@@ -78,9 +77,6 @@ class DataRecipe:
     exclusive: float = 0.0
     """Chance that a teacher passage is asked as for a flat result, in which a mention has one type:
     the most specific of those that are asked, or, half of the time, only general types are."""
-    foreign_chance: float = 0.0
-    """Chance that a labelled passage is also asked a few of the teacher's types, none of them
-    frequent or close to a type of its dataset: it probably has none of them."""
 
 
 @dataclass(frozen=True, slots=True)

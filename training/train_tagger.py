@@ -24,14 +24,7 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.checkpoint import load_checkpoint, save_checkpoint
-from training.corpus import (
-    TEACHER,
-    Corpus,
-    draw_examples,
-    labelled_types,
-    load_corpus,
-    type_counts,
-)
+from training.corpus import TEACHER, Corpus, draw_examples, load_corpus, type_counts
 from training.dev import evaluate_dev, load_dev
 from training.distil import load_distilled
 from training.encoder import encoder_folder, load_word_pieces
@@ -143,9 +136,6 @@ def train(
     negatives = None
     if TEACHER in corpus.datasets:
         counts = type_counts(corpus.datasets[TEACHER])
-        if recipe.data.foreign_chance:
-            # Never drawn, but known, so that nothing close to them is.
-            counts.update(dict.fromkeys(labelled_types(corpus), 0))
         negatives = load_negatives(counts, recipe.encoder, recipe.data.similar)
     dev_sets = unseen_datasets() if recipe.dev.unseen else recipe.data.datasets
     dev = load_dev(data, dev_sets, recipe.dev.texts)

@@ -269,23 +269,6 @@ def test_a_mention_can_count_for_its_most_specific_asked_type_alone(
     assert asked == {frozenset({"city"}), frozenset({"place"}), frozenset({"city", "place"})}
 
 
-def test_labelled_texts_can_be_asked_types_of_other_domains(data_recipe: DataRecipe) -> None:
-    row = labelled("q r", *"ab", types=tuple("abc"))
-    counts = Counter({"x": 900, "y": 2, "z": 1} | {f"other {n}": 1 for n in range(97)} | {"b": 0})
-    vectors = np.eye(len(counts), dtype=np.float32)
-    vectors[list(counts).index("b")] = vectors[list(counts).index("y")]
-    negatives = NegativeTypes(counts, vectors, 0.5)
-    assert negatives.frequent == {"x"}
-    recipe = replace(data_recipe, teacher_share=0.0, subset_chance=0.0, foreign_chance=0.5)
-    foreign: Counter[str] = Counter()
-    for example in draw_examples(alone(row), recipe, negatives, 400, random.Random(1)):
-        assert set(example.types[:3]) == set("abc")
-        assert example.entities == row.entities
-        foreign.update(example.types[3:])
-    assert foreign["z"]
-    assert not foreign.keys() & set("abcxy")
-
-
 def test_an_open_text_without_mentions_is_asked_negatives(only_teacher: DataRecipe) -> None:
     row = labelled("q r", types=None, absent="v w x")
     for example in draw_examples(alone(row), only_teacher, pool("y z"), 50, random.Random(1)):
