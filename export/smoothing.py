@@ -1,12 +1,14 @@
-"""Damps the few channels that would make 8-bit activations coarse.
+"""Keeps the few channels that reach far from making 8-bit activations coarse.
 
 Activations are quantised as they come, each tensor with one step for all its channels. Some
-channels, behind a GELU most, reach ten times as far as the others, and the step with them. Such a
-channel is divided by a constant and the weights that it meets are multiplied by it, which changes
-nothing in exact arithmetic.
+channels, behind a GELU most, reach ten or a hundred times as far as the others, and the step with
+them. The furthest are multiplied in float32, apart; of the rest, whatever still reaches further
+than most is divided by a constant and the weights that it meets are multiplied by it. Neither
+changes anything in exact arithmetic.
 
-Source: SmoothQuant (Xiao et al. 2022, arXiv:2211.10438, equation 4), here with the square root of
-how much further than half of its neighbours a channel reaches.
+Sources: LLM.int8 (Dettmers et al. 2022, arXiv:2208.07339, section 3.2) for the first; SmoothQuant
+(Xiao et al. 2022, arXiv:2211.10438, equation 4) for the second, here with a power of how much
+further than half of its neighbours a channel reaches.
 """
 
 from __future__ import annotations
@@ -26,14 +28,27 @@ from uner_edge.tagger_input import TaggerBatch
 SUFFIX = "_damped_by"
 """Behind the name of a product's input: what its channels are multiplied by, at most 1."""
 
+FAR = "_far"
+"""Behind the name of a product's input: which of its channels are multiplied in float32; behind
+that of a weight: its rows that meet them."""
+
+TOO_FAR = 6.0
+"""So many times further than half of its neighbours such a channel reaches."""
+
+POWER = 0.75
+"""Of how much further the other channels reach; what they are divided by."""
+
 Floats = NDArray[np.float32]
 
 
-def smooth(path: Path, batches: Iterable[TaggerBatch]) -> None:
+def smooth(path: Path, batches: Iterable[TaggerBatch]) -> list[str]:
     """Rewrites an ONNX file: products with weights get their input with all channels near alike.
 
     Args:
         batches: Passages on which the channels' reach is seen.
+
+    Returns:
+        Names of the products that must stay in float32.
     """
     model = onnx.load(path)
     weights = {i.name: i for i in model.graph.initializer if len(i.dims) == 2}
@@ -42,19 +57,51 @@ def smooth(path: Path, batches: Iterable[TaggerBatch]) -> None:
         if node.op_type == "MatMul" and node.input[1] in weights:
             products[node.input[0]].append(node)
     reach = _reach(path, list(products), batches)
+    exact: list[str] = []
     for source, nodes in products.items():
-        found = reach[source]
-        factors = np.sqrt(np.maximum(found / np.median(found), 1)).astype(np.float32)
+        further = reach[source] / np.median(reach[source])
+        far = np.flatnonzero(further > TOO_FAR)
+        factors = np.maximum(further, 1) ** np.float32(POWER)
+        damping = 1 / factors
+        damping[far] = 0
+        added = [helper.make_node("Mul", [source, source + SUFFIX], [source + "_damped"])]
+        model.graph.initializer.append(numpy_helper.from_array(damping, source + SUFFIX))
+        if len(far):
+            added.append(
+                helper.make_node(
+                    "Gather", [source, source + FAR], [source + "_far_values"], axis=-1
+                )
+            )
+            model.graph.initializer.append(numpy_helper.from_array(far, source + FAR))
+        for new in added:
+            model.graph.node.insert(list(model.graph.node).index(nodes[0]), new)
         for node in nodes:
             # Taken out: a weight that two inputs share could not be multiplied for both.
             tensor = weights.pop(node.input[1])
-            weight = numpy_helper.to_array(tensor) * factors[:, None]
+            weight = numpy_helper.to_array(tensor)
+            if len(far):
+                exact.append(_apart(model.graph, node, source, tensor.name, weight[far]))
+            weight = weight * factors[:, None]
+            weight[far] = 0
             tensor.CopyFrom(numpy_helper.from_array(weight, tensor.name))
             node.input[0] = source + "_damped"
-        model.graph.initializer.append(numpy_helper.from_array(1 / factors, source + SUFFIX))
-        damped = helper.make_node("Mul", [source, source + SUFFIX], [source + "_damped"])
-        model.graph.node.insert(list(model.graph.node).index(nodes[0]), damped)
     onnx.save(model, path)
+    return exact
+
+
+def _apart(
+    graph: onnx.GraphProto, node: onnx.NodeProto, source: str, weight: str, rows: Floats
+) -> str:
+    """Adds what the far channels contribute to a product; the name of theirs."""
+    name, result = node.name + FAR, node.output[0]
+    node.output[0] = result + "_near"
+    graph.initializer.append(numpy_helper.from_array(rows, weight + FAR))
+    inputs = [source + "_far_values", weight + FAR]
+    place = list(graph.node).index(node) + 1
+    graph.node.insert(place, helper.make_node("MatMul", inputs, [result + FAR], name))
+    both = helper.make_node("Add", [result + "_near", result + FAR], [result])
+    graph.node.insert(place + 1, both)
+    return name
 
 
 def _reach(path: Path, names: list[str], batches: Iterable[TaggerBatch]) -> dict[str, Floats]:

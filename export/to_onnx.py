@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import shutil
 import tempfile
 import tomllib
@@ -69,17 +70,22 @@ def export_tagger(frozen: Path, target: Path) -> None:
 def quantise(source: Path, target: Path, batches: Iterable[TaggerBatch]) -> None:
     """Dynamic int8: weights stored in 8 bits, word embeddings in 4.
 
-    Channels that reach far on ``batches`` are damped first.
+    Channels that reach far on ``batches`` are damped first, or multiplied in float32.
 
     Weights use 7 bits of the 8 (reduce_range), because processors without VNNI add pairs of
     products in 16 bits and would overflow: results must not depend on the machine.
     """
     prepared = source.with_suffix(".prepared.onnx")
     quant_pre_process(source, prepared, skip_symbolic_shape=True)
-    smooth(prepared, batches)
+    exact = smooth(prepared, batches)
     shrink_words(prepared)
     quantize_dynamic(
-        prepared, target, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True
+        prepared,
+        target,
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        reduce_range=True,
+        nodes_to_exclude=exact,
     )
 
 
@@ -131,6 +137,7 @@ def write_manifest(folder: Path, facts: dict[str, Any], parity: dict[str, Parity
 
 def main() -> None:
     """Parses the command line and runs."""
+    logging.disable(logging.INFO)  # the exporter and the quantiser name every node they touch
     parser = argparse.ArgumentParser(prog="python -m export.to_onnx", description=__doc__)
     parser.add_argument("frozen", type=Path, help="the --out folder of training.freeze")
     parser.add_argument("target", type=Path, help="model folder to write, e.g. models/NAME")

@@ -25,6 +25,7 @@ QUANTISED = "_quantized"
 SHRUNK = "_Q4"
 """As onnxruntime names tables in 4 bits."""
 DAMPED = "_damped_by"
+FAR = "_far"
 """As ``export.smoothing`` names them."""
 
 
@@ -85,6 +86,9 @@ def read_weights(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
         array = (stored[name].astype(np.float32) - zero.astype(np.float32)) * scale
         if damping := damped_by(model, name):
             array = array * stored[damping][:, None]
+            if short + FAR in stored:
+                far = stored[damping.removesuffix(DAMPED) + FAR]
+                array[far] = stored[short + FAR]
         layer = layer_of(model, name)
         weights[f"{layer}.weight" if layer else short] = array.T.copy() if layer else array
     for name in [name for name in stored if name.endswith(SHRUNK)]:

@@ -7,23 +7,28 @@ import shutil
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import onnx
 import pytest
 import tomli_w
 import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from export.smoothing import smooth
 from training.model import Tagger, from_encoder, is_cut
 from training.recipe import Recipe, RecipeError
-from training.thaw import QUANTISED, layer_of, load_weights, thaw
+from training.thaw import QUANTISED, layer_of, load_weights, read_weights, thaw
 from training.torch_engine import TorchEngine
 from training.train_tagger import train
 from uner_edge.calibration import RAW
 from uner_edge.engines import EngineOptions
 from uner_edge.engines.tagger import open_tagger
 from uner_edge.model_files import find_model, load_manifest
-from uner_edge.tagger_input import collate, pack
+from uner_edge.tagger_input import TaggerBatch, collate, pack
 from uner_edge.types import TypeSet
 
 SMALL = "uner-tagger-small"
@@ -118,3 +123,38 @@ def test_a_tagger_published_anew_is_no_start_for_an_old_recipe(
     digest = load_manifest(SMALL).files[0].sha256
     with pytest.raises(RecipeError, match=f"have sha256 {digest}, not start_sha256"):
         train(recipe, tiny_data, tmp_path / "run")
+
+
+def test_channels_that_were_multiplied_apart_are_put_back(tmp_path: Path) -> None:
+    """They are exact; the others are rounded to 8 bits."""
+    rng = np.random.default_rng(5)
+    weights = {name: rng.normal(size=(16, 16)).astype(np.float32) for name in ("first", "second")}
+    weights["first"][:, 3] *= 20
+    constants = [numpy_helper.from_array(w, name) for name, w in weights.items()]
+    nodes, value = [], "x"
+    for name in weights:
+        constants.append(numpy_helper.from_array(np.zeros(16, np.float32), f"{name}.bias"))
+        nodes += [
+            helper.make_node("MatMul", [value, name], [f"{name} product"], f"{name} node"),
+            helper.make_node("Add", [f"{name} product", f"{name}.bias"], [f"{name} sum"]),
+        ]
+        value = f"{name} sum"
+    ends = [
+        helper.make_tensor_value_info(end, TensorProto.FLOAT, ["n", 16]) for end in ("x", value)
+    ]
+    graph = helper.make_graph(nodes, "two layers", ends[:1], ends[1:], constants)
+    opset = [helper.make_opsetid("", 17)]
+    path, small = tmp_path / "exact.onnx", tmp_path / "int8.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
+
+    class Batch:
+        def feed(self) -> dict[str, NDArray[np.float32]]:
+            return {"x": rng.normal(size=(64, 16)).astype(np.float32)}
+
+    exact = smooth(path, [cast(TaggerBatch, Batch())])
+    assert exact == ["second node_far"]
+    quantize_dynamic(path, small, weight_type=QuantType.QInt8, nodes_to_exclude=exact)
+    found = read_weights(onnx.load(small))
+    for name, weight in weights.items():
+        assert np.abs(found[f"{name}.weight"].T - weight).max() < 0.02 * np.abs(weight).max()
+    assert (found["second.weight"][:, 3] == weights["second"][3]).all()
