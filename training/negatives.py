@@ -80,7 +80,8 @@ def load_negatives(counts: Counter[str], recipe: EncoderRecipe, similar: float) 
     if not kept.is_file():
         folder = encoder_folder(recipe)
         print(f"comparing the names of {len(counts):,} types", flush=True)
-        tagger = from_encoder(folder, dropout=0.0).eval()
+        with torch.random.fork_rng(devices=[]):  # kept or not, what is drawn next is the same
+            tagger = from_encoder(folder, dropout=0.0).eval()
         vectors = name_vectors(list(counts), tagger, load_word_pieces(folder))
         kept.parent.mkdir(parents=True, exist_ok=True)
         partial = kept.with_suffix(f".{os.getpid()}")

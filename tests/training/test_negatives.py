@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -115,8 +116,10 @@ def test_types_are_compared_once(
     """The next run with this encoder and these types does not even need the encoder."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     counts = Counter({"drug": 3, "city": 2, "illness": 1})
+    before = torch.get_rng_state()
     first = load_negatives(counts, tiny_recipe.encoder, 0.5)
     assert capsys.readouterr().out == "comparing the names of 3 types\n"
+    assert (torch.get_rng_state() == before).all()
     gone = replace(tiny_recipe.encoder, package="gone")
     again = load_negatives(counts, gone, 0.5)
     assert capsys.readouterr().out == ""
