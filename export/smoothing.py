@@ -64,17 +64,14 @@ def smooth(path: Path, batches: Iterable[TaggerBatch]) -> list[str]:
         factors = np.maximum(further, 1) ** np.float32(POWER)
         damping = 1 / factors
         damping[far] = 0
-        added = [helper.make_node("Mul", [source, source + SUFFIX], [source + "_damped"])]
         model.graph.initializer.append(numpy_helper.from_array(damping, source + SUFFIX))
+        place = list(model.graph.node).index(nodes[0])
+        damped = helper.make_node("Mul", [source, source + SUFFIX], [source + "_damped"])
+        model.graph.node.insert(place, damped)
         if len(far):
-            added.append(
-                helper.make_node(
-                    "Gather", [source, source + FAR], [source + "_far_values"], axis=-1
-                )
-            )
             model.graph.initializer.append(numpy_helper.from_array(far, source + FAR))
-        for new in added:
-            model.graph.node.insert(list(model.graph.node).index(nodes[0]), new)
+            inputs, values = [source, source + FAR], [source + "_far_values"]
+            model.graph.node.insert(place + 1, helper.make_node("Gather", inputs, values, axis=-1))
         for node in nodes:
             # Taken out: a weight that two inputs share could not be multiplied for both.
             tensor = weights.pop(node.input[1])

@@ -118,9 +118,9 @@ def _ask_open(
 ) -> Example:
     """Types of an openly annotated text: some it has, the listed absent ones, drawn negatives."""
     present = sorted({e.type for e in row.entities})
-    # What is not learned here is there all the same: never a negative.
     exclusive = recipe.exclusive > 0 and rng.random() < recipe.exclusive
     only_general = exclusive and rng.random() < 0.5
+    # What is not learned here is there all the same: never a negative.
     chosen = sorted(types_of(row, "general" if only_general else recipe.teacher_types))
     if recipe.frequent_chance < 1:
         frequent, chance = negatives.frequent, recipe.frequent_chance
