@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from uner_edge.borders import shown
 from uner_edge.document import Document, Entity, Passage, Result, Segment, Unreadable
 from uner_edge.engines import Engine
 from uner_edge.passages import split
@@ -66,6 +67,12 @@ class _Open:
         assert isinstance(self.source, Document)
         return located(entities, self.source.segments)
 
+    def within_borders(self, entities: Iterable[Entity]) -> Iterable[Entity]:
+        """Those that end in the cell, line or paragraph that they begin in."""
+        assert isinstance(self.source, Document)
+        text = self.source.text
+        return (e for e in entities if e.text == text[e.start : e.end])
+
     def read_up_to(self, char: int) -> int:
         """Notes that the text before ``char`` is searched; the bytes that this adds, about."""
         assert isinstance(self.source, Document)
@@ -103,7 +110,7 @@ def extract(
         found = find_in_passages([passage for _, passage in batch], engine, types, threshold)
         each = (time.perf_counter() - began) / max(1, len(batch))
         for (entry, passage), entities in zip(batch, found, strict=True):
-            entry.candidates += entities
+            entry.candidates += entry.within_borders(entities)
             entry.waiting -= 1
             entry.seconds += each
             progress(entry.read_up_to(passage.core_end))
@@ -120,7 +127,8 @@ def extract(
         entry = _Open(source)
         under_way.append(entry)
         if isinstance(source, Document):
-            for passage in split(source.text, engine.pieces(source.text), engine.window):
+            text = shown(source.text, source.segments)
+            for passage in split(text, engine.pieces(text), engine.window):
                 entry.waiting += 1
                 batch.append((entry, passage))
                 if len(batch) == engine.batch:
@@ -146,12 +154,13 @@ def find_entities(
     found: list[list[Entity]] = [[] for _ in texts]
     cut = [
         (index, passage)
-        for index, text in enumerate(texts)
+        for index, text in enumerate(map(shown, texts))
         for passage in split(text, engine.pieces(text), engine.window)
     ]
     searched = find_in_passages([passage for _, passage in cut], engine, types, threshold)
     for (index, _), entities in zip(cut, searched, strict=True):
-        found[index] += entities
+        text = texts[index]
+        found[index] += [e for e in entities if e.text == text[e.start : e.end]]
     return found
 
 

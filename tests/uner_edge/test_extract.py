@@ -255,12 +255,13 @@ class WholeEngine:
         ]
 
 
-@pytest.mark.parametrize("gap", ["\n\n", "\r\n\r\n", "\n  \n", "\n\n\n"])
-def test_no_mention_goes_on_in_the_next_paragraph(gap: str) -> None:
+@pytest.mark.parametrize("gap", ["\n\n", "\r\n\r\n", "\n  \n", "\n\n\n", "\t", ".\n\n"])
+def test_no_mention_goes_on_in_the_next_paragraph_or_cell(gap: str) -> None:
     (result,) = extract([document(f"Ana{gap}Bob")], WholeEngine(), TYPES, 0.5)
     assert [e.text for e in result.entities] == ["Ana", "Bob"]
-    (result,) = extract([document("Ana\nBob")], WholeEngine(), TYPES, 0.5)
-    assert [e.text for e in result.entities] == ["Ana\nBob"]
+    wrapped = "Whoever wraps a line of prose may break it in a name, say in Ana\nBob"
+    (result,) = extract([document(wrapped)], WholeEngine(), TYPES, 0.5)
+    assert [e.text for e in result.entities] == [wrapped]
 
 
 def test_an_entity_is_where_it_begins() -> None:
