@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -87,15 +88,21 @@ def results(
     type: Annotated[str | None, typer.Option(help="Only entities of this type.")] = None,
     text: Annotated[str | None, typer.Option(metavar="REGEX", help="Whose text matches.")] = None,
     words: Annotated[str | None, typer.Option(help="That hold these words (full-text).")] = None,
-    min_score: Annotated[float | None, typer.Option(help="With at least this score.")] = None,
+    min_score: Annotated[
+        float | None, typer.Option(min=0, max=1, help="With at least this score.")
+    ] = None,
     group_by: Annotated[
         str | None, typer.Option(metavar="text|type|file", help="Count instead of listing.")
     ] = None,
-    limit: Annotated[int, typer.Option(help="Rows shown at most; 0: all.")] = 100,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="Rows at most; 0: all. Default: all, in a table 100.")
+    ] = None,
     export: Annotated[
         str | None, typer.Option(metavar="FORMAT", help="Write in a format of uner formats.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="With --export.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Export to here; the ending decides.")
+    ] = None,
     stats: Annotated[bool, typer.Option("--stats", help="Draw counts per type.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Is the store intact?")] = False,
     as_json: AsJson = False,
@@ -108,7 +115,25 @@ def results(
     """
     from uner_edge import run_results
     from uner_edge.store_file import opened_store
+    from uner_edge.writers import format_for
 
+    chosen: dict[str, object] = {
+        "--type": type,
+        "--text": text,
+        "--words": words,
+        "--min-score": min_score,
+    }
+    shape: dict[str, object] = {"--group-by": group_by, "--limit": limit}
+    export = export or (format_for(output) if output is not None else None)
+    exported: dict[str, object] = {"--export or --output": export}
+    if check:
+        _refuse("--check", chosen | shape | exported)
+    elif stats:
+        _refuse("--stats", chosen | shape | exported)
+    elif export is not None:
+        _refuse("--export", shape)
+    elif output is not None:
+        raise UsageError(f"-o {output}: no format has this ending; say --export FORMAT")
     if check:
         run_results.checked(store)
         print(f"{store}: intact")
@@ -138,16 +163,23 @@ def results(
             _show_some(columns, rows, limit, as_json)
 
 
+def _refuse(option: str, others: Mapping[str, object]) -> None:
+    """Stops what would leave an option aside without a word."""
+    given = [name for name, value in others.items() if value is not None]
+    if given:
+        raise UsageError(f"{option} takes no {', '.join(given)}")
+
+
 def _show_some(
-    columns: tuple[str, ...], rows: list[tuple[Any, ...]], limit: int, as_json: bool
+    columns: tuple[str, ...], rows: list[tuple[Any, ...]], limit: int | None, as_json: bool
 ) -> None:
     from uner_edge.writers.table import printable
 
     if as_json:
-        for row in rows:
+        for row in rows[: limit or None]:
             print(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False))
         return
-    shown = rows if limit == 0 else rows[:limit]
+    shown = rows if limit == 0 else rows[: limit or 100]
     texts = [
         [
             "" if c is None else f"{c:.2f}" if isinstance(c, float) else printable(str(c))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from uner_edge.errors import UsageError
 from uner_edge.settings import Settings, load_settings
@@ -95,6 +97,10 @@ def asked_types(types: str | None, preset: str | None, types_file: Path | None) 
     return load_preset(preset).types if preset is not None else load_pack(Path(given[0])).types
 
 
+PIPED = 10_000
+"""Characters of the widest table that is not for a terminal."""
+
+
 def show(columns: tuple[str, ...], rows: list[list[str]], as_json: bool) -> None:
     """Prints rows as a table, or as JSON."""
     if as_json:
@@ -104,5 +110,7 @@ def show(columns: tuple[str, ...], rows: list[list[str]], as_json: bool) -> None
     for index, column in enumerate(columns):
         table.add_column(column, style="bold" if index == 0 else "", overflow="fold")
     for row in rows:
-        table.add_row(*row)
-    Console(highlight=False).print(table)
+        table.add_row(*map(Text, row))
+    # In a pipe a row is a line, however long: what reads it looks for whole names.
+    wide = None if sys.stdout.isatty() else PIPED
+    Console(highlight=False, width=wide).print(table)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from uner_edge.document import Result
 from uner_edge.errors import ExitCode, StoreError, UsageError
@@ -127,7 +128,7 @@ def show_stats(store: Store) -> None:
     table.add_column(style="cyan")
     most = max(counts["types"].values(), default=1)
     for kind, number in counts["types"].items():
-        table.add_row(kind, f"{number:,}", "█" * max(1, round(40 * number / most)))
+        table.add_row(Text(printable(kind)), f"{number:,}", "█" * max(1, round(40 * number / most)))
     console.print(table)
     console.print(
         ", ".join(f"{number:,} files {state}" for state, number in counts["files"].items())

@@ -56,6 +56,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            process_group=0,  # an interrupt is for the parent, which decides when to stop
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         try:

@@ -12,7 +12,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +197,7 @@ class Store:
                 self.database.execute(
                     "INSERT INTO question VALUES ('question', ?)", (json.dumps(asdict(question)),)
                 )
-        elif before != question:
+        elif _unordered(before) != _unordered(question):
             differs = [
                 f"{key}: {_shown(getattr(before, key))} there, {_shown(value)} now"
                 for key, value in asdict(question).items()
@@ -287,6 +287,11 @@ class Store:
 def now() -> str:
     """The time, in UTC, for people to read: nothing depends on it."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _unordered(question: Question) -> Question:
+    """The same question; in which order its types are asked makes no difference."""
+    return replace(question, types=tuple(sorted(question.types, key=str)))
 
 
 def _shown(value: Any) -> str:

@@ -285,6 +285,58 @@ def test_results_are_listed_counted_searched_and_exported(tmp_path: Path) -> Non
     assert "B-person" in (tmp_path / "a.conll").read_text("utf-8")
 
 
+def test_what_a_table_shows_is_never_taken_for_markup(tmp_path: Path) -> None:
+    path, store = tmp_path / "visits[final].csv", tmp_path / "a.uner"
+    path.write_text("id,dose [mg],x[/y]\n1,Zoë Łuk met Ana Marija in Tromsø.,Tromsø\n", "utf-8")
+    uner("scan", path, "--types", "person, [/b] location", "--store", store)
+    for arguments in ((), ("--group-by", "type"), ("--group-by", "file"), ("--stats",)):
+        shown = uner("results", store, *arguments)
+        assert shown.returncode == 0, shown.stderr
+    listed = uner("results", store).stdout.splitlines()
+    assert any("visits[final].csv" in s and "column dose [mg]" in s for s in listed[1:])
+    assert all("visits[final].csv" in s for s in listed[1:])  # in a pipe, a row is a line
+
+
+def test_no_option_of_results_is_left_aside_in_silence(tmp_path: Path) -> None:
+    folder, store = many_files(tmp_path / "in", 4), tmp_path / "a.uner"
+    uner("scan", folder, *TYPES, "--store", store)
+    assert len(uner("results", store, "--json", "--limit", "3").stdout.splitlines()) == 3
+    written = tmp_path / "a.csv"
+    assert uner("results", store, "-o", written).returncode == 0
+    assert written.read_text("utf-8").startswith("path,start,end,type")
+    for refused in (
+        ("-o", tmp_path / "a.unknown"),
+        ("--stats", "--type", "person"),
+        ("--stats", "--group-by", "text"),
+        ("--check", "--export", "csv"),
+        ("--export", "csv", "--limit", "5"),
+        ("--min-score", "7"),
+    ):
+        done = uner("results", store, *refused)
+        assert done.returncode == 2 and not done.stdout, refused
+
+
+def test_a_store_takes_its_types_in_any_order(tmp_path: Path) -> None:
+    folder, store = many_files(tmp_path / "in", 2), tmp_path / "a.uner"
+    uner("scan", folder, "--types", "person, location", "--store", store)
+    before = content(store)
+    assert uner("scan", folder, "--types", "location, person", "--store", store).returncode == 0
+    assert content(store) == before
+    done = uner("scan", folder, "--types", "location, drug", "--store", store)
+    assert done.returncode == 1 and "another question" in done.stderr
+
+
+def test_a_broken_text_file_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Ana Marija met Zoë Łuk.", "utf-8")
+    (tmp_path / "letter.txt").write_bytes(b"Ana Marija in Troms\x00.")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00")
+    done = uner("extract", tmp_path, *TYPES, "--format", "jsonl")
+    assert done.returncode == 1
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [Path(line["path"]).name for line in lines] == ["a.txt", "letter.txt"]
+    assert lines[1]["error"] == "is not text (binary data)"
+
+
 def test_a_watched_folder_is_read_as_it_changes(tmp_path: Path) -> None:
     folder, store = many_files(tmp_path / "in", 2), tmp_path / "a.uner"
     process = subprocess.Popen(

@@ -55,6 +55,9 @@ _CONTAINERS = frozenset({"zip", "tar", "gzip", "bzip2", "xz", "mbox", "eml"})
 _ZIPPED = frozenset({"docx", "xlsx", "pptx", "odt", "ods", "epub"})
 
 
+_TEXT_NAMES = frozenset({".txt", ".text", ".md", ".rst", ".csv", ".tsv", ".json", ".jsonl"})
+
+
 class NoTextError(ReadError):
     """The bytes are of a kind that holds no text (images, programs)."""
 
@@ -105,11 +108,13 @@ def read_text(content: bytes, path: str) -> Document:
 
     Raises:
         NoTextError: The bytes are not text.
-        ReadError: They are marked as an encoding that they do not follow.
+        ReadError: Nor are they, but the file's name says so, and it must not be passed over in
+            silence; or they are marked as an encoding that they do not follow.
     """
     decoded = decode(content)
     if decoded is None:
-        raise NoTextError(f"is not text ({_kind(content)})")
+        called_text = PurePath(path).suffix.lower() in _TEXT_NAMES
+        raise (ReadError if called_text else NoTextError)(f"is not text ({_kind(content)})")
     text, encoding = decoded
     return Document(path, hashlib.sha256(content).hexdigest(), text, encoding, len(content))
 
