@@ -135,11 +135,15 @@ def _renamed(example: Example, names: dict[str, str]) -> Example:
     """Names that fall together are asked once; a new name that is asked already is not taken."""
     while taken := {old for old, new in names.items() if new in set(example.types) - names.keys()}:
         names = {old: new for old, new in names.items() if old not in taken}
-    spans = {(e.start, e.end, names.get(e.type, e.type)) for e in example.entities}
+    certain, uncertain = (
+        {(e.start, e.end, names.get(e.type, e.type)) for e in spans}
+        for spans in (example.entities, example.uncertain)
+    )
     return Example(
         example.text,
         tuple(dict.fromkeys(names.get(kind, kind) for kind in example.types)),
-        tuple(LabelledSpan(*span) for span in sorted(spans)),
+        tuple(LabelledSpan(*span) for span in sorted(certain)),
+        uncertain=tuple(LabelledSpan(*span) for span in sorted(uncertain - certain)),
     )
 
 
@@ -159,10 +163,13 @@ def change_text(
         length += len(word)
         ends[end] = length
         at = end
-    if not all(e.start in begins and e.end in ends for e in example.entities):
+    spans = (*example.entities, *example.uncertain)
+    if not all(e.start in begins and e.end in ends for e in spans):
         return example
-    spans = tuple(LabelledSpan(begins[e.start], ends[e.end], e.type) for e in example.entities)
-    return Example("".join([*parts, example.text[at:]]), example.types, spans)
+    moved = tuple(LabelledSpan(begins[e.start], ends[e.end], e.type) for e in spans)
+    certain = len(example.entities)
+    text = "".join([*parts, example.text[at:]])
+    return Example(text, example.types, moved[:certain], uncertain=moved[certain:])
 
 
 def lower(word: str, rng: random.Random) -> str:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from training.augment import augment
 from training.example import Example
+from training.implied import Implications, types_by_span
 from training.negatives import NegativeTypes
 from training.recipe import AugmentRecipe, DataRecipe
 from training.tune_recipe import ConversationRecipe
-from uner_edge.labelled import LabelledText, read_labelled
+from uner_edge.labelled import LabelledSpan, LabelledText, read_labelled
 
 TEACHER = "teacher"
 
@@ -24,6 +25,8 @@ class Corpus:
     datasets: dict[str, list[LabelledText]]
     distilled: list[Example] = field(default_factory=list)
     """What a larger tagger scored."""
+    implications: Implications | None = None
+    """What the teacher's labels say beyond what is written down, if that is learned."""
 
     def sizes(self) -> dict[str, int]:
         """Texts per dataset."""
@@ -43,6 +46,8 @@ def load_corpus(data: Path, recipe: DataRecipe | ConversationRecipe) -> Corpus:
     }
     if recipe.teacher_share > 0:
         datasets[TEACHER] = list(read_labelled(data / TEACHER / "train.jsonl.gz"))
+    if isinstance(recipe, DataRecipe) and recipe.implied and TEACHER in datasets:
+        return Corpus(datasets, implications=Implications(datasets[TEACHER]))
     return Corpus(datasets)
 
 
@@ -51,11 +56,8 @@ def types_of(row: LabelledText, which: str) -> set[str]:
 
     Both, if so asked, or where a mention has but one.
     """
-    by_span: dict[tuple[int, int], list[str]] = {}
-    for entity in row.entities:
-        by_span.setdefault((entity.start, entity.end), []).append(entity.type)
     parts = {"specific": slice(1), "general": slice(-1, None), "both": slice(None)}
-    return {kind for kinds in by_span.values() for kind in kinds[parts[which]]}
+    return {kind for kinds in types_by_span(row).values() for kind in kinds[parts[which]]}
 
 
 def type_counts(rows: list[LabelledText]) -> Counter[str]:
@@ -83,7 +85,7 @@ def draw_examples(
         elif TEACHER in corpus.datasets and rng.random() < recipe.teacher_share:
             assert negatives is not None
             row = rng.choice(corpus.datasets[TEACHER])
-            example = _ask_open(row, recipe, negatives, rng)
+            example = _ask_open(row, recipe, negatives, corpus.implications, rng)
             examples.append(augment(example, changes, complete=False, rng=rng))
         else:
             name = rng.choices(supervised, weights)[0]
@@ -114,7 +116,11 @@ def _ask_closed(row: LabelledText, recipe: DataRecipe, rng: random.Random) -> Ex
 
 
 def _ask_open(
-    row: LabelledText, recipe: DataRecipe, negatives: NegativeTypes, rng: random.Random
+    row: LabelledText,
+    recipe: DataRecipe,
+    negatives: NegativeTypes,
+    implications: Implications | None,
+    rng: random.Random,
 ) -> Example:
     """Types of an openly annotated text: some it has, the listed absent ones, drawn negatives."""
     present = sorted({e.type for e in row.entities})
@@ -132,11 +138,19 @@ def _ask_open(
     wanted = round(len(asked) * recipe.negative_share / (1 - recipe.negative_share))
     absent = [kind for kind in row.absent if kind not in present and recipe.listed]
     hard = rng.sample(absent, min(len(absent), max(2, wanted // 2)))
-    drawn = negatives.draw(present, max(1, wanted - len(hard)), rng)
+    possible = implications.possible(row) if implications else ()
+    drawn = negatives.draw(present, max(1, wanted - len(hard)), rng, possible)
     kept = set(asked)
     others = [kind for kind in dict.fromkeys([*hard, *drawn]) if kind not in kept]
     entities = [e for e in row.entities if e.type in kept]
     if exclusive:
         # The teacher names the specific type first.
         entities = list({(e.start, e.end): e for e in reversed(entities)}.values())[::-1]
-    return Example(row.text, (*asked, *others), tuple(entities))
+    uncertain: list[LabelledSpan] = []
+    if implications and not exclusive:
+        for (start, end), kinds in types_by_span(row).items():
+            for kind in sorted(kept.difference(kinds)):
+                holds = implications.holds(kinds, kind)
+                if holds is not False:
+                    (entities if holds else uncertain).append(LabelledSpan(start, end, kind))
+    return Example(row.text, (*asked, *others), tuple(entities), uncertain=tuple(uncertain))

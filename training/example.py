@@ -20,3 +20,5 @@ class Example:
     soft: NDArray[np.float16] | None = None
     """Another tagger's logits, shape (words, types, 3), which then count instead of
     ``entities``; see ``training.distil``."""
+    uncertain: tuple[LabelledSpan, ...] = ()
+    """What may be a mention, too: its words count neither for nor against its type."""

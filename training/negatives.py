@@ -13,7 +13,7 @@ import itertools
 import os
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
@@ -42,14 +42,20 @@ class NegativeTypes:
         self.frequent = frozenset(name for name, _ in counts.most_common(len(counts) // 100))
         """The most frequent hundredth."""
 
-    def draw(self, present: Sequence[str], count: int, rng: random.Random) -> list[str]:
-        """Up to ``count`` types, none of them close to one of ``present``."""
+    def draw(
+        self,
+        present: Sequence[str],
+        count: int,
+        rng: random.Random,
+        possible: Collection[str] = (),
+    ) -> list[str]:
+        """Up to ``count`` types, none of them in ``possible`` or close to one of ``present``."""
         rows = self._vectors[[self._index[p] for p in present if p in self._index]]
         found: list[str] = []
         for _ in range(4 * count):
             at = bisect.bisect(self._cumulative, rng.random() * self._cumulative[-1])
             name = self._names[at]
-            if name in found or name in present:
+            if name in found or name in present or name in possible:
                 continue
             if len(rows) and float((rows @ self._vectors[at]).max()) > self._similar:
                 continue

@@ -77,6 +77,10 @@ class DataRecipe:
     exclusive: float = 0.0
     """Chance that a teacher passage is asked as for a flat result, in which a mention has one type:
     the most specific of those that are asked, or, half of the time, only general types are."""
+    implied: bool = False
+    """Learn also the types of a teacher passage's mentions that follow from those the teacher gave
+    them, and hold against no mention what may follow (``training.implied``); not together with
+    ``exclusive``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from training.example import Example
+from uner_edge.labelled import LabelledSpan
 from uner_edge.tagger_input import PackedPassage
 
 
@@ -20,7 +21,7 @@ def span_targets(
     """Targets in 0 to 1 and weights, both of shape (passages, words, types, 3); padding weighs 0.
 
     A mention that does not begin and end at word borders cannot be written down: its words weigh
-    0 for its type.
+    0 for its type, and so do those of an uncertain one.
     """
     shape = (
         len(packed),
@@ -42,17 +43,21 @@ def span_targets(
             kind = column[entity.type]
             first, last = first_at.get(entity.start), last_at.get(entity.end)
             if first is None or last is None:
-                touched = [
-                    i
-                    for i, (start, end) in enumerate(passage.spans)
-                    if start < entity.end and end > entity.start
-                ]
-                weights[row, touched, kind] = 0
+                weights[row, _touched(passage, entity), kind] = 0
                 continue
             targets[row, first, kind, 0] = 1
             targets[row, last, kind, 1] = 1
             targets[row, first : last + 1, kind, 2] = 1
+        for span in example.uncertain:
+            weights[row, _touched(passage, span), column[span.type]] = 0
     return targets, weights
+
+
+def _touched(passage: PackedPassage, span: LabelledSpan) -> list[int]:
+    """Words of the passage that have characters in common with ``span``."""
+    return [
+        i for i, (start, end) in enumerate(passage.spans) if start < span.end and end > span.start
+    ]
 
 
 def focal_loss(logits: Tensor, targets: Tensor, weights: Tensor, exponent: float) -> Tensor:

@@ -83,6 +83,15 @@ def test_spelling_moves_mentions_along(example: Example, rng: random.Random) -> 
         assert after == "".join(part if part.isspace() else part + part for part in _parts(before))
 
 
+def test_spelling_moves_what_is_uncertain_along() -> None:
+    sure, unsure = LabelledSpan(0, 5, "city"), LabelledSpan(14, 19, "place")
+    example = Example("Porto and the Douro", ("city", "place"), (sure,), uncertain=(unsure,))
+    changed = change_text(example, lambda word, rng: word + "!", 1.0, random.Random(1))
+    assert changed.entities == (LabelledSpan(0, 6, "city"),)
+    assert changed.uncertain == (LabelledSpan(17, 23, "place"),)
+    assert changed.text[17:23] == "Douro!"
+
+
 def _parts(text: str) -> list[str]:
     at, parts = 0, []
     for start, end in words(text):
@@ -103,6 +112,15 @@ def test_two_types_become_one_with_the_mentions_of_both() -> None:
     (name,) = united.types
     assert {"symptom", "disease"} < set(name.split())
     assert [(s.start, s.end, s.type) for s in united.entities] == [(0, 5, name), (11, 18, name)]
+
+
+def test_what_is_a_mention_of_one_of_two_types_is_no_longer_uncertain() -> None:
+    spans = (LabelledSpan(0, 5, "symptom"), LabelledSpan(11, 18, "disease"))
+    unsure = (LabelledSpan(11, 18, "symptom"), LabelledSpan(6, 10, "symptom"))
+    example = Example("fever from malaria", ("symptom", "disease"), spans, uncertain=unsure)
+    united = unite(example, False, random.Random(2))
+    (name,) = united.types
+    assert united.uncertain == (LabelledSpan(6, 10, name),)
 
 
 def test_one_type_alone_is_not_united() -> None:

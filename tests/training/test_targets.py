@@ -78,6 +78,20 @@ def test_all_words_a_misaligned_mention_touches_weigh_nothing() -> None:
     assert weights[0, :, 0, 0].tolist() == [1, 0, 0, 1]
 
 
+def test_what_may_be_a_mention_counts_neither_way() -> None:
+    text = "Porto and the Douro"
+    example = Example(
+        text,
+        ("city", "place"),
+        spans(text, ("Porto", "city")),
+        uncertain=spans(text, ("Porto", "place"), ("the Douro", "place")),
+    )
+    targets, weights = span_targets([unencoded(text)], [example])
+    assert weights[0, :, 0].tolist() == [[1] * 3] * 4
+    assert weights[0, :, 1].tolist() == [[0] * 3, [1] * 3, [0] * 3, [0] * 3]
+    assert not np.any(targets[0, :, 1])
+
+
 def test_nested_mentions_keep_both_borders() -> None:
     text = "University of Porto"
     entities = spans(text, ("University of Porto", "place"), ("Porto", "place"))
