@@ -26,7 +26,8 @@ PYTHON_M = .venv/bin/python -m
 
 SMALL = build/small
 SMALL_STAGES = tagger-small tagger-small-4 tagger-small-5
-# The commit with uner-tagger-base 4, which the last stage learns from.
+LAST_STAGES = tagger-small-8 tagger-small-9
+# The commit with uner-tagger-base 4, which tagger-small-7 learns from.
 LARGER = d8f9596
 # A quarter of a step is saved by jemalloc where it is installed.
 JEMALLOC_SO = $(firstword $(wildcard /usr/lib/*/libjemalloc.so.2))
@@ -91,8 +92,8 @@ student-smoke: fetch-converter
 	.venv/bin/uner extract samples --model $(SMOKE)/levels/smoke.Q8_0.gguf --template uniner \
 	  --types "person, organization, location" --format table
 
-# Interrupted, it goes on where it was. What was published went on from uner-tagger-small 3 as it was
-# exported; here the mean that it was exported from stands in its place.
+# Interrupted, it goes on where it was. What was published went on from uner-tagger-small 3 and 4 as
+# they were exported; here the means that they were exported from stand in their place.
 reproduce-small: $(EVERYTHING)
 	@test -d $(DATA)/ner -a -d $(DATA)/teacher || \
 	  { echo "set DATA to a folder with ner/ and teacher/: make reproduce-small DATA=..."; exit 2; }
@@ -107,7 +108,13 @@ reproduce-small: $(EVERYTHING)
 	  $(SMALL)/tagger-small-7.toml --data $(DATA) --out $(SMALL)/scored
 	$(JEMALLOC) $(PYTHON_M) training.train_tagger $(SMALL)/tagger-small-7.toml --data $(DATA) \
 	  --out $(SMALL)/tagger-small-7 --distilled $(SMALL)/scored
-	$(PYTHON_M) training.average $(SMALL)/mean $(SMALL)/three $(SMALL)/tagger-small-7
+	$(PYTHON_M) training.average $(SMALL)/two $(SMALL)/three $(SMALL)/tagger-small-7
+	for stage in $(LAST_STAGES); do \
+	  sed -e 's/^start = .*/start = "two"/' -e '/^start_sha256/d' training/recipes/$$stage.toml \
+	    > $(SMALL)/$$stage.toml && \
+	  $(JEMALLOC) $(PYTHON_M) training.train_tagger $(SMALL)/$$stage.toml --data $(DATA) \
+	    --out $(SMALL)/$$stage || exit; done
+	$(PYTHON_M) training.average $(SMALL)/mean $(SMALL)/two $(LAST_STAGES:%=$(SMALL)/%)
 	$(PYTHON_M) training.freeze $(SMALL)/mean --data $(DATA) --out $(SMALL)/frozen
 	$(PYTHON_M) export.to_onnx $(SMALL)/frozen $(SMALL)/uner-tagger-small
 	$(PYTHON_M) training.calibrate $(SMALL)/uner-tagger-small --data $(DATA)
