@@ -15,10 +15,10 @@ from training.augment import synonyms
 from uner_edge.labelled import LabelledText
 
 USUAL = 0.2
-"""Share of the mentions of a specific type that have a general type from which on all have it."""
+"""Share of the passages with a specific type that name a general one beside it, if it is usual."""
 
 OFTEN = 3
-"""Passages in which a general type must stand beside a specific one before it counts as usual."""
+"""In so many passages, too."""
 
 
 class Implications:

@@ -128,16 +128,15 @@ def results(
     exported: dict[str, object] = {"--export or --output": export}
     if check:
         _refuse("--check", chosen | shape | exported)
-    elif stats:
+        run_results.checked(store)
+        print(f"{store}: intact")
+        return
+    if stats:
         _refuse("--stats", chosen | shape | exported)
     elif export is not None:
         _refuse("--export", shape)
     elif output is not None:
         raise UsageError(f"-o {output}: no format has this ending; say --export FORMAT")
-    if check:
-        run_results.checked(store)
-        print(f"{store}: intact")
-        return
     condition, values = run_results.where(type, text, words, min_score)
     with opened_store(store) as opened:
         if stats:

@@ -40,7 +40,8 @@ TypesFile = Annotated[
     Path | None, typer.Option(help="What to find: a type pack of your own (TOML).")
 ]
 Recursive = Annotated[
-    bool | None, typer.Option("--recursive/--no-recursive", help="Enter subfolders, but never hidden ones.")
+    bool | None,
+    typer.Option("--recursive/--no-recursive", help="Enter subfolders, but never hidden ones."),
 ]
 Include = Annotated[
     list[str] | None, typer.Option(help="Only such files, as in .gitignore: '*.md'.")
