@@ -101,7 +101,7 @@ def test_a_second_scan_reads_only_what_changed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_killed_at_any_moment_a_scan_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
-    folder, store = many_files(tmp_path / "in", 300), tmp_path / "a.uner"
+    folder, store = many_files(tmp_path / "in", 900), tmp_path / "a.uner"
     for ending in ("zip", "pdf", "docx", "mbox"):
         (folder / f"story.{ending}").write_bytes(RENDERERS[ending](story()))
     undisturbed = tmp_path / "b.uner"
