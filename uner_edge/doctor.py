@@ -34,6 +34,7 @@ class Finding:
     subject: str
     state: str
     fine: bool = True
+    """Nothing is broken; an extra that was never installed is not."""
     remedy: str = ""
     """What to do; empty where nothing needs doing."""
 
@@ -67,16 +68,14 @@ def _memory() -> str:
 
 
 def _generator() -> Iterator[Finding]:
-    missing = [
-        name
-        for name, module in (("llama-cpp-python", "llama_cpp"), ("llguidance", "llguidance"))
-        if importlib.util.find_spec(module) is None
-    ]
+    parts = {"llama-cpp-python": "llama_cpp", "llguidance": "llguidance"}
+    missing = [name for name, part in parts.items() if importlib.util.find_spec(part) is None]
     if missing:
+        # It is an extra: only a part of it is a fault.
         yield Finding(
             "generator runtime",
             f"{' and '.join(missing)} not installed; the tagger needs neither",
-            False,
+            len(missing) == len(parts),
             "pip install 'uner-edge[generator]' (compiles llama.cpp once, minutes)",
         )
         return
@@ -99,9 +98,8 @@ def _model(folder: Path) -> Finding:
 
             built_file(manifest)
     except ModuleNotFoundError as error:
-        return Finding(
-            f"model {folder.name}", f"needs {error.name}", False, "see generator runtime"
-        )
+        state = f"needs {error.name}"
+        return Finding(f"model {folder.name}", state, remedy="see generator runtime")
     except ModelError as error:
         return Finding(f"model {folder.name}", str(error), False)
     return Finding(f"model {manifest.name}", f"{manifest.kind}, ready, all hashes match")

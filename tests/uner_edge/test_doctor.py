@@ -29,13 +29,19 @@ def test_a_sound_machine_has_its_tagger_ready() -> None:
     assert "GPU" in found
 
 
-def test_missing_libraries_come_with_the_way_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("absent", "fine"), [({"llama_cpp"}, False), ({"llama_cpp", "llguidance"}, True)]
+)
+def test_missing_libraries_come_with_the_way_to_get_them(
+    absent: set[str], fine: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the whole extra the tagger works, so nothing is wrong; a part of it is of no use."""
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "llama_cpp" else find(name)
+        importlib.util, "find_spec", lambda name: None if name in absent else find(name)
     )
     finding = subjects()["generator runtime"]
-    assert not finding.fine and "the tagger needs neither" in finding.state
+    assert finding.fine is fine and "the tagger needs neither" in finding.state
     assert finding.remedy.startswith("pip install 'uner-edge[generator]'")
 
 
