@@ -9,30 +9,45 @@ import os
 import zipfile
 from pathlib import Path
 
+import onnx
+import torch
 from platformdirs import user_cache_path
+from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
+from training.onnx_weights import read_weights
 from training.recipe import EncoderRecipe
 from uner_edge.tagger_input import WordPieces
 
 FILES = ("config.json", "model.safetensors", "tokenizer.json")
+ONNX = "model.onnx"
 
 
 def encoder_folder(recipe: EncoderRecipe) -> Path:
-    """The folder with the pretrained encoder, its weights verified.
+    """The folder with the pretrained encoder (``FILES``), its weights verified.
 
-    Weights that come in pieces are joined once, in the user's cache folder.
+    Weights that come in pieces are joined once, those of an ONNX file read out of it once, in the
+    user's cache folder.
 
     Raises:
         SystemExit: Not installed, or not the weights the recipe names.
     """
+    kept = user_cache_path("uner-edge") / "encoders" / recipe.sha256[:16]
     if recipe.parts > 1:
-        folder = user_cache_path("uner-edge") / "encoders" / recipe.sha256[:16]
-        if not folder.is_dir():
-            _join(recipe, folder)
-    else:
-        folder = _package(recipe.package) / recipe.folder
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+        if not kept.is_dir():
+            _join(recipe, kept)
+        return _verified(kept, kept / "model.safetensors", recipe)
+    folder = _package(recipe.package) / recipe.folder
+    if (folder / ONNX).is_file():
+        _verified(folder, folder / ONNX, recipe)
+        if not kept.is_dir():
+            _read_onnx(recipe, folder, kept)
+        return kept
+    return _verified(folder, folder / "model.safetensors", recipe)
+
+
+def _verified(folder: Path, weights: Path, recipe: EncoderRecipe) -> Path:
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     if digest != recipe.sha256:
         raise SystemExit(f"{folder}: weights have sha256 {digest}, not the recipe's")
     return folder
@@ -57,6 +72,22 @@ def _join(recipe: EncoderRecipe, folder: Path) -> None:
         for name in FILES:
             (partial / name).write_bytes(archive.read(f"{recipe.folder}/{name}"))
     partial.rename(folder)
+
+
+def _read_onnx(recipe: EncoderRecipe, folder: Path, out: Path) -> None:
+    """Writes FILES from the ONNX file in ``folder``, its weights in float32; all or none."""
+    config = _package(recipe.package) / (recipe.config or recipe.folder) / "config.json"
+    weights = {
+        name.removeprefix("bert."): torch.from_numpy(array.copy())
+        for name, array in read_weights(onnx.load(folder / ONNX)).items()
+        if name.removeprefix("bert.").startswith(("embeddings.", "encoder."))
+    }
+    partial = out.with_name(f"{out.name}.{os.getpid()}")
+    partial.mkdir(parents=True)
+    save_file(weights, partial / "model.safetensors")
+    (partial / "config.json").write_bytes(config.read_bytes())
+    (partial / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes())
+    partial.rename(out)
 
 
 def load_word_pieces(folder: Path) -> WordPieces:

@@ -31,9 +31,12 @@ class EncoderRecipe:
     package: str
     """Python package that carries the weights."""
     folder: str
-    """Folder inside the package with config.json, model.safetensors and tokenizer.json."""
+    """Folder inside the package with config.json, tokenizer.json and model.safetensors, or
+    model.onnx with weights in 8 bits."""
     sha256: str
-    """Of model.safetensors."""
+    """Of model.safetensors or model.onnx."""
+    config: str = ""
+    """Folder with config.json, where ``folder`` has none."""
     parts: int = 1
     """Above 1: the weights are a zip in so many pieces, each in a package of its own, named
     ``package`` and the piece's number (``_001``); ``folder`` is then a folder of the zip."""

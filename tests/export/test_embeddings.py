@@ -10,7 +10,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from export.embeddings import BLOCK, WORDS, shrink_words
-from training.thaw import read_weights
+from training.onnx_weights import read_weights
 
 ROWS, COLUMNS = 50, 3 * BLOCK
 

@@ -20,8 +20,9 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from export.smoothing import smooth
 from training.model import Tagger, from_encoder, is_cut
+from training.onnx_weights import QUANTISED, layer_of, read_weights
 from training.recipe import Recipe, RecipeError
-from training.thaw import QUANTISED, layer_of, load_weights, read_weights, thaw
+from training.thaw import load_weights, thaw
 from training.torch_engine import TorchEngine
 from training.train_tagger import train
 from uner_edge.calibration import RAW

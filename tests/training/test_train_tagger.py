@@ -19,7 +19,6 @@ from torch.optim.swa_utils import AveragedModel
 
 from training.checkpoint import CHECKPOINT
 from training.corpus import TEACHER, Corpus, draw_examples
-from training.encoder import encoder_folder
 from training.model import Tagger
 from training.negatives import NegativeTypes
 from training.recipe import Recipe, RecipeError, recipe_from_facts
@@ -41,21 +40,6 @@ def metrics(run: Path) -> list[dict[str, float]]:
 
 def shorter(recipe: Recipe, steps: int) -> Recipe:
     return replace(recipe, optimiser=replace(recipe.optimiser, steps=steps))
-
-
-def test_the_encoder_is_found_and_its_weights_are_checked(
-    tiny_recipe: Recipe, tiny_encoder: Path
-) -> None:
-    assert encoder_folder(tiny_recipe.encoder) == tiny_encoder
-    forged = replace(tiny_recipe, encoder=replace(tiny_recipe.encoder, sha256="0" * 64))
-    with pytest.raises(SystemExit, match=tiny_recipe.encoder.sha256):
-        encoder_folder(forged.encoder)
-
-
-def test_a_missing_encoder_names_the_cure(tiny_recipe: Recipe) -> None:
-    absent = replace(tiny_recipe, encoder=replace(tiny_recipe.encoder, package="no_such_package"))
-    with pytest.raises(SystemExit, match=r"no_such_package is not installed; make test"):
-        encoder_folder(absent.encoder)
 
 
 def test_batches_from_any_step_on_are_the_same(
