@@ -48,6 +48,9 @@ class EncoderRecipe:
     """Passage and types do not see one another, so that each can be encoded once and kept."""
 
 
+NO_ENCODER = EncoderRecipe("", "", "")
+
+
 @dataclass(frozen=True, slots=True)
 class DataRecipe:
     """What a run learns from and how passages and types are drawn."""
@@ -173,6 +176,9 @@ class Recipe:
     tagger has not stay those of the bare encoder."""
     start_sha256: str = ""
     """Of the published tagger's weights."""
+    names: EncoderRecipe = NO_ENCODER
+    """A sentence encoder, which judges how alike two types are by their names, where the recipe's
+    own is none."""
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -33,7 +33,14 @@ from training.lineage import start_folder
 from training.model import Tagger, from_encoder
 from training.negatives import NegativeTypes, load_negatives
 from training.precision import autocast
-from training.recipe import OptimiserRecipe, Recipe, RecipeError, load_recipe, unseen_datasets
+from training.recipe import (
+    NO_ENCODER,
+    OptimiserRecipe,
+    Recipe,
+    RecipeError,
+    load_recipe,
+    unseen_datasets,
+)
 from training.schedule import learning_rate
 from training.targets import focal_loss, span_targets
 from training.thaw import load_weights
@@ -136,7 +143,8 @@ def train(
     negatives = None
     if TEACHER in corpus.datasets:
         counts = type_counts(corpus.datasets[TEACHER])
-        negatives = load_negatives(counts, recipe.encoder, recipe.data.similar)
+        judge = recipe.encoder if recipe.names == NO_ENCODER else recipe.names
+        negatives = load_negatives(counts, judge, recipe.data.similar)
     dev_sets = unseen_datasets() if recipe.dev.unseen else recipe.data.datasets
     dev = load_dev(data, dev_sets, recipe.dev.texts)
     optimiser = make_optimiser(tagger, recipe.optimiser)

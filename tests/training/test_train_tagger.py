@@ -177,6 +177,14 @@ def test_smoothing_makes_certainty_a_loss(
     assert losses[0] < 1e-6 < 0.4 < losses[1]
 
 
+def test_names_are_compared_by_the_encoder_that_the_recipe_says(
+    tiny_recipe: Recipe, tiny_data: Path, tmp_path: Path
+) -> None:
+    other = replace(tiny_recipe.encoder, package="no_such_package", sha256="1" * 64)
+    with pytest.raises(SystemExit, match="no_such_package is not installed"):
+        train(replace(tiny_recipe, names=other), tiny_data, tmp_path / "run")
+
+
 def test_a_finished_run_has_nothing_left_to_do(
     tiny_run: Path, tiny_recipe: Recipe, tiny_data: Path, tmp_path: Path
 ) -> None:
