@@ -21,6 +21,10 @@ from uner_edge.types import TypeSet
 TYPE_TOKENS = 128
 """Sub-tokens of types that go into one pass beside the passage; more types, more passes."""
 
+SLOWER = ("SkipLayerNormFusion",)
+"""What onnxruntime does to a graph by itself that costs time on a CPU: a sum and the layer
+normalisation after it, fused (benchmarks/fusions.py)."""
+
 
 class TaggerEngine:
     """Satisfies ``uner_edge.engines.Engine``.
@@ -121,7 +125,10 @@ def open_tagger(manifest: Manifest, options: EngineOptions) -> TaggerEngine:
     try:
         word_pieces = WordPieces(Tokenizer.from_file(str(tokenizer)))
         session = onnxruntime.InferenceSession(
-            weights, session_options, providers=["CPUExecutionProvider"]
+            weights,
+            session_options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=SLOWER,
         )
     except Exception as error:  # both libraries raise bare Exception subclasses of their own
         raise ModelError(f"{manifest.folder}: cannot be loaded: {error}") from error
