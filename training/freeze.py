@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from torch.export import Dim, ExportedProgram
 
 from training.checkpoint import CHECKPOINT, load_checkpoint
-from training.encoder import encoder_folder, load_word_pieces
+from training.encoder import encoder_folder, encoder_licence, load_word_pieces
 from training.lineage import lineage
 from training.model import Tagger, from_encoder
 from training.recipe import Recipe, RecipeError, recipe_from_facts, refuse_unseen
@@ -43,8 +43,10 @@ def freeze(run: Path, data: Path, out: Path) -> None:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     tokenizer.save(str(out / "tokenizer.json"))
+    encoder = recipe.encoder
+    licence = encoder_licence(encoder.package, encoder.folder)
     facts = {
-        "base": {**dataclasses.asdict(recipe.encoder), "licence": "Apache-2.0"},
+        "base": {**dataclasses.asdict(encoder), "licence": licence},
         "training": training,
     }
     (out / "facts.json").write_text(json.dumps(facts, indent=1), "utf-8")

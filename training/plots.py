@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import dataclasses
 import itertools
 import json
 import tomllib
@@ -21,7 +20,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from training.card import encoder_name
+from training.encoder import encoder_name
 from training.freeze import run_recipe
 from training.provenance import STOPPED
 from uner_edge.model_files import MANIFEST
@@ -37,6 +36,7 @@ matplotlib.rcParams |= {"svg.hashsalt": "uner-edge", "svg.fonttype": "none", "fo
 def curve(run: Path) -> list[dict[str, Any]]:
     """Rows of CURVES for one run: dev F1 against hours of training, pauses left out."""
     recipe = run_recipe(run)
+    encoder = recipe.encoder
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
     hours, rows = 0.0, []
     for before, row in itertools.pairwise([lines[0], *lines]):
@@ -45,7 +45,7 @@ def curve(run: Path) -> list[dict[str, Any]]:
         if "dev_f1" in row:
             values = (
                 recipe.name.removeprefix("uner-"),
-                encoder_name(dataclasses.asdict(recipe.encoder)),
+                encoder_name(encoder.package, encoder.folder, encoder.layers),
                 round(hours, 3),
                 row["step"],
                 round(row["dev_f1"], 4),

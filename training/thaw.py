@@ -17,7 +17,7 @@ from training.encoder import encoder_folder, load_word_pieces
 from training.model import Tagger, from_encoder, is_cut
 from training.onnx_weights import read_weights
 from training.recipe import EncoderRecipe, read_record
-from uner_edge.model_files import load_manifest
+from uner_edge.model_files import Manifest, load_manifest
 from uner_edge.tagger_input import WordPieces
 
 
@@ -32,15 +32,20 @@ def thaw(folder: Path, layers: int = 0) -> tuple[Tagger, WordPieces]:
         ValueError: Not made by ``export.to_onnx``.
     """
     manifest = load_manifest(str(folder.resolve()))
-    base = manifest.table["base"]
-    encoder: EncoderRecipe = read_record(
-        EncoderRecipe, {name: base[name] for name in base if name != "licence"}, str(folder)
-    )
+    encoder = encoder_of(manifest)
     source = encoder_folder(encoder)
     own = encoder.layers
     tagger = from_encoder(source, 0.0, max(own, layers) if own else 0, encoder.word, encoder.apart)
     load_weights(tagger, manifest.path(manifest.files[0].name), own)
     return tagger.eval(), load_word_pieces(source)
+
+
+def encoder_of(manifest: Manifest) -> EncoderRecipe:
+    """The pretrained encoder that a published tagger stands on."""
+    base = manifest.table["base"]
+    known = {name: base[name] for name in base if name != "licence"}
+    encoder: EncoderRecipe = read_record(EncoderRecipe, known, str(manifest.folder))
+    return encoder
 
 
 def load_weights(tagger: Tagger, path: Path, layers: int = 0) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor
 from transformers import BertConfig, BertModel
 
-from training.encoder import encoder_folder
+from training.encoder import encoder_folder, encoder_licence, encoder_name
 from training.model import from_encoder
 from training.recipe import EncoderRecipe, Recipe
+
+RECIPES = Path(__file__).parents[2] / "training" / "recipes"
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:`isinstance\(treespec, LeafSpec\)`:FutureWarning")
 
@@ -34,6 +37,16 @@ def test_a_missing_encoder_names_the_cure(tiny_recipe: Recipe) -> None:
     absent = replace(tiny_recipe.encoder, package="no_such_package")
     with pytest.raises(SystemExit, match=r"no_such_package is not installed; make test"):
         encoder_folder(absent)
+
+
+def test_shipped_recipes_stand_on_encoders_with_a_recorded_licence() -> None:
+    tables = [tomllib.loads(path.read_text("utf-8")) for path in RECIPES.glob("*.toml")]
+    encoders = [table["encoder"] for table in tables if "encoder" in table]
+    assert len(encoders) > 10
+    for table in encoders:
+        assert encoder_licence(table["package"], table["folder"]) != "unknown", table
+    assert encoder_licence("no_such_package", "model") == "unknown"
+    assert encoder_name("no_such_package", "model", 2) == "the first 2 layers of no_such_package"
 
 
 class States(BertModel):
