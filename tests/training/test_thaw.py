@@ -19,10 +19,11 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from export.smoothing import smooth
+from training.encoder import encoder_folder
 from training.model import Tagger, from_encoder, is_cut
 from training.onnx_weights import QUANTISED, layer_of, read_weights
 from training.recipe import Recipe, RecipeError
-from training.thaw import load_weights, thaw
+from training.thaw import encoder_of, load_weights, thaw
 from training.torch_engine import TorchEngine
 from training.train_tagger import train
 from uner_edge.calibration import RAW
@@ -88,15 +89,16 @@ def first_layers(count: int, folder: Path) -> Path:
     return folder
 
 
-def test_a_tagger_grows_by_layers_of_the_bare_encoder(
-    installed_encoder: Path, tmp_path: Path
-) -> None:
+def test_a_tagger_grows_by_layers_of_the_bare_encoder(tmp_path: Path) -> None:
     short = first_layers(4, tmp_path / "short")
-    whole = thaw(find_model(SMALL))[0].state_dict()
-    bare = from_encoder(installed_encoder, dropout=0.0).state_dict()
+    tagger, _ = thaw(find_model(SMALL))
+    whole = tagger.state_dict()
+    layers = len(tagger.encoder.encoder.layer)
+    encoder = encoder_folder(encoder_of(load_manifest(SMALL)))
+    bare = from_encoder(encoder, 0.0, layers).state_dict()
     new = {name for name in whole if is_cut(name.removeprefix("encoder."), 4)}
     assert new
-    grown = thaw(short, layers=6)[0].state_dict()
+    grown = thaw(short, layers)[0].state_dict()
     for name, weight in grown.items():
         assert torch.equal(weight, (bare if name in new else whole)[name]), name
     assert set(thaw(short)[0].state_dict()) == set(whole) - new

@@ -84,7 +84,7 @@ def test_models_show_what_speaks_for_them(library: tuple[Path, Path]) -> None:
         await until(pilot, lambda: isinstance(app.screen, ModelsDialog))
         shown = [str(o.prompt) for o in app.screen.query_one("#models", OptionList).options]
         (tagger,) = [line for line in shown if "uner-tagger-small" in line]
-        for fact in ("tagger", "20 MB", "of memory", "F1", "unseen", "Apache-2.0"):
+        for fact in ("tagger", "23 MB", "of memory", "F1", "unseen", "Apache-2.0"):
             assert fact in tagger
         doctor = app.screen.query_one("#doctor")
         await until(pilot, lambda: "looking" not in str(doctor.render()))
